@@ -1,0 +1,85 @@
+"""``python -m scratchgan``: one subcommand a job."""
+
+import argparse
+import importlib.util
+import sys
+from pathlib import Path
+
+from .catalogue import layer_cases, loss_cases, network_cases, penalty_cases
+from .gradcheck import check, check_loss
+from .layers import Layer
+
+
+def main(argv=None):
+    """Parse the command line, do the job, return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m scratchgan", description=__doc__)
+    jobs = parser.add_subparsers(dest="job", required=True)
+
+    job = jobs.add_parser("gradcheck", help="check hand-written gradients against differences")
+    job.add_argument("layer", nargs="?", help="FILE.py:NAME, a Layer class or object of your own")
+    job.add_argument("--input-shape", help="with the batch axis, such as 4,6")
+    job.add_argument("--seed", type=int, default=0)
+    job.set_defaults(run=gradcheck)
+
+    options = parser.parse_args(argv)
+    try:
+        return options.run(options)
+    except (ValueError, OSError, RuntimeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def gradcheck(options):
+    """One line for everything in the catalogue, or the whole table for a layer of the user's."""
+    if options.layer:
+        layer = load_layer(options.layer)
+        report = check(layer, _shape(options.input_shape), options.seed)
+        print(report)
+        return 0 if report.passed else 1
+    reports = [check(layer, shape, options.seed) for layer, shape in layer_cases()]
+    for name, network, shape in network_cases():
+        reports.append(check(network, shape, options.seed))
+        reports[-1].subject = name
+    for name, loss, shapes in loss_cases() + penalty_cases():
+        reports.append(check_loss(loss, *shapes, seed=options.seed))
+        reports[-1].subject = name
+    failed = [report for report in reports if not report.passed]
+    for report in reports:
+        subject = report.subject if len(report.subject) <= 72 else report.subject[:69] + "..."
+        verdict = "ok" if report.passed else "FAILED"
+        print(f"{subject:72}  {len(report.rows):3} checks  worst {report.worst():.0e}  {verdict}")
+    for report in failed:
+        print(f"\n{report}")
+    checks = sum(len(report.rows) for report in reports)
+    print(f"{len(reports)} subjects, {checks} checks, {len(failed)} subjects failed")
+    return 1 if failed else 0
+
+
+def load_layer(target):
+    """The layer that ``FILE.py:NAME`` names; a class is called without arguments."""
+    file, _, name = target.partition(":")
+    path = Path(file)
+    if not name or not path.is_file():
+        raise ValueError(f"{target!r} given, FILE.py:NAME with an existing file wanted")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = getattr(module, name, None)
+    layer = found() if isinstance(found, type) and issubclass(found, Layer) else found
+    if not isinstance(layer, Layer):
+        raise ValueError(f"{target!r}: {name} is {found!r}, a Layer wanted")
+    return layer
+
+
+def _shape(text):
+    try:
+        shape = tuple(int(n) for n in text.split(","))
+    except (AttributeError, ValueError):
+        shape = ()
+    if not shape or min(shape) < 1:
+        raise ValueError(f"--input-shape {text} given, such as 4,6 wanted (batch axis first)")
+    return shape
+
+
+if __name__ == "__main__":
+    sys.exit(main())

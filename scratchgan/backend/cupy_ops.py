@@ -1,0 +1,90 @@
+"""The names and signatures of ``numpy_ops``, on CuPy. Imported only when a device is asked for."""
+
+import cupy as cp
+
+from .conv_reference import conv2d, conv2d_adjoint, conv2d_weight_grad
+
+__all__ = [
+    "adam_",
+    "asarray",
+    "conv2d",
+    "conv2d_adjoint",
+    "conv2d_weight_grad",
+    "device_count",
+    "leaky_relu",
+    "leaky_relu_grad",
+    "rmsprop_",
+    "sgd_",
+    "sigmoid",
+    "softplus",
+    "synchronize",
+    "to_host",
+    "xp",
+]
+
+name = "cupy"
+xp = cp
+
+
+def asarray(x, dtype=None):
+    """Copy a host array to the device; a device array is passed through."""
+    return cp.asarray(x, dtype)
+
+
+def to_host(x):
+    """The NumPy array with the values of ``x``; waits for them."""
+    return cp.asnumpy(x)
+
+
+def device_count():
+    """Number of CUDA devices; 0 where there is no driver."""
+    return cp.cuda.runtime.getDeviceCount() if cp.is_available() else 0
+
+
+def synchronize():
+    """Wait until everything asked for has been computed."""
+    cp.cuda.get_current_stream().synchronize()
+
+
+def leaky_relu(x, slope):
+    """x where x > 0, slope * x elsewhere; 0 <= slope <= 1."""
+    return cp.maximum(x, slope * x)
+
+
+def leaky_relu_grad(dy, y, slope):
+    """dy where y > 0, slope * dy elsewhere."""
+    return cp.where(y > 0, dy, slope * dy)
+
+
+def sigmoid(x):
+    """1 / (1 + e^-x) without overflow: e^-|x| never exceeds 1."""
+    e = cp.exp(-cp.abs(x))
+    return cp.where(x >= 0, 1, e) / (1 + e)
+
+
+def softplus(x):
+    """log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), which cannot overflow."""
+    return cp.maximum(x, 0) + cp.log1p(cp.exp(-cp.abs(x)))
+
+
+def sgd_(theta, grad, velocity, lr, momentum):
+    """velocity = momentum * velocity + grad;  theta -= lr * velocity."""
+    velocity *= momentum
+    velocity += grad
+    theta -= lr * velocity
+
+
+def rmsprop_(theta, grad, square, lr, alpha, eps):
+    """square = alpha * square + (1 - alpha) * grad^2;  theta -= lr * grad / (square^.5 + eps)."""
+    square *= alpha
+    square += (1 - alpha) * grad * grad
+    theta -= lr * grad / (cp.sqrt(square) + eps)
+
+
+def adam_(theta, grad, m, v, lr, beta1, beta2, eps, t):
+    """One step of Adam, written into theta, m and v; see ``numpy_ops.adam_``."""
+    m *= beta1
+    m += (1 - beta1) * grad
+    v *= beta2
+    v += (1 - beta2) * grad * grad
+    theta -= (lr / (1 - beta1**t)) * m / (cp.sqrt(v / (1 - beta2**t)) + eps)

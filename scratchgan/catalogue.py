@@ -1,0 +1,101 @@
+"""One of everything, with a shape to check it on: what ``python -m scratchgan gradcheck`` runs."""
+
+import numpy as np
+
+from . import losses, penalties
+from .gan.models import MODELS
+from .layers import (
+    BatchNorm,
+    Conv2D,
+    ConvTranspose2D,
+    Dense,
+    Dropout,
+    Flatten,
+    LayerNorm,
+    LeakyReLU,
+    ReLU,
+    Reshape,
+    Residual,
+    Sequential,
+    Sigmoid,
+    Softplus,
+    Tanh,
+    UpSample2D,
+)
+
+__all__ = ["layer_cases", "loss_cases", "network_cases", "penalty_cases"]
+
+
+def layer_cases():
+    """Every layer in its variants: list of (layer, input shape)."""
+    return [
+        (Dense(6, 5), (4, 6)),
+        (Dense(6, 5, bias=False), (4, 6)),
+        (Conv2D(2, 3, kernel=3), (2, 5, 4, 2)),
+        (Conv2D(2, 3, kernel=4, stride=2, padding=1), (2, 7, 6, 2)),
+        (Conv2D(2, 3, kernel=(3, 2), stride=(2, 3), padding=(2, 1), bias=False), (2, 6, 7, 2)),
+        (Conv2D(2, 3, kernel=(2, 3), stride=(1, 2), padding="same"), (2, 5, 6, 2)),
+        (ConvTranspose2D(3, 2, kernel=4, stride=2, padding=1), (2, 3, 4, 3)),
+        (ConvTranspose2D(3, 2, kernel=3, stride=2, padding=1, output_padding=1), (2, 3, 4, 3)),
+        (
+            ConvTranspose2D(
+                *(3, 2), kernel=(2, 5), stride=(3, 2), padding=(0, 2), output_padding=(2, 1)
+            ),
+            (2, 3, 4, 3),
+        ),
+        (BatchNorm(3), (6, 3)),
+        (BatchNorm(3), (2, 3, 4, 3)),
+        (LayerNorm(5), (4, 5)),
+        (LayerNorm((3, 4, 2)), (2, 3, 4, 2)),
+        (Dropout(0.3), (4, 6)),
+        (LeakyReLU(0.2), (4, 6)),
+        (ReLU(), (4, 6)),
+        (Tanh(), (4, 6)),
+        (Sigmoid(), (4, 6)),
+        (Softplus(), (4, 6)),
+        (Flatten(), (2, 3, 4, 2)),
+        (Reshape((2, 3)), (4, 6)),
+        (UpSample2D(2), (2, 3, 4, 2)),
+        (Sequential(Dense(6, 5), BatchNorm(5), Tanh(), Dense(5, 1)), (4, 6)),
+        (Residual(Dense(6, 5), Softplus(), Dense(5, 6)), (4, 6)),
+        (
+            Sequential(
+                Residual(Conv2D(2, 2, kernel=3, padding="same"), LeakyReLU(0.2)),
+                Sequential(LayerNorm((4, 4, 2)), Tanh(), Flatten()),
+                Dense(32, 1),
+            ),
+            (2, 4, 4, 2),
+        ),
+    ]
+
+
+def network_cases():
+    """Both networks of every named model: list of (name, network, input shape)."""
+    found = []
+    for name, model in MODELS.items():
+        found.append((f"{name} generator", model.generator(), (4, model.z_dim)))
+        found.append((f"{name} discriminator", model.discriminator(), (4, *model.image_shape)))
+    return found
+
+
+def loss_cases():
+    """Both sides of every adversarial loss, and cross-entropy: list of (name, loss, shapes)."""
+    found = []
+    for name, kind in losses.ADVERSARIAL.items():
+        for smooth in (0, 0.1):
+            loss = kind(smooth=smooth)
+            found.append((f"{name}, D, smooth={smooth}", loss.discriminator, [(5, 1), (4, 1)]))
+        found.append((f"{name}, G", kind().generator, [(5, 1)]))
+    labels = np.array([2, 0, 1, 2])
+    cross_entropy = losses.softmax_cross_entropy
+    found.append(("softmax cross-entropy", lambda a: cross_entropy(a, labels), [(4, 3)]))
+    return found
+
+
+def penalty_cases():
+    """Every penalty P(g): list of (name, penalty, shapes)."""
+    return [
+        ("wgan-gp", penalties.wgan_gp(), [(5, 3, 2)]),
+        ("wgan-gp, one-sided", penalties.wgan_gp(target=2.0, one_sided=True), [(9, 4)]),
+        ("r1", penalties.r1(), [(5, 3, 2)]),
+    ]

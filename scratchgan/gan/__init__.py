@@ -1,0 +1,3 @@
+"""The GAN trainer and what a run leaves behind."""
+
+from .models import MODELS, Model, model

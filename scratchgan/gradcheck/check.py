@@ -1,0 +1,294 @@
+"""Is this layer's backprop right? Every promise of ``layers/base.py``, put to the test.
+
+All in float64, with random inputs, parameters and upstream gradients: at ones or at initial values
+many a mistake cancels (the sum over a BatchNorm's output does not depend on its input at all).
+
+    first order     S = <f(x), dy>:      dS/dx and dS/dθ from `backward` against differences of S
+    adjoint         <apply(x), dy> = <x, adjoint(dy)> = <w, weight_grad(x, dy)>, to the last digits
+    tangent         <J t, dy> = <t, J^T dy>: `double_backward` against `backward`
+    second order    B = <t, J^T dy>:     dB/dx and dB/dθ against differences of B
+    manners         nothing is overwritten, gradients add up, two batches can be in flight
+"""
+
+import copy
+
+import numpy as np
+
+from ..layers.base import LinearMap
+from .finite import probe
+from .report import Report, Row, compare
+
+__all__ = ["ADJOINT", "FIRST", "SECOND", "check", "check_loss"]
+
+FIRST, SECOND, ADJOINT = 1e-7, 1e-6, 1e-12
+FEW = 400  # arrays up to this size, in layers of up to ten times this, are checked in every entry
+TRIES = 5  # new random inputs, where differences straddle a kink
+
+
+class KinkError(Exception):
+    """The differences do not settle here."""
+
+
+def check(layer, input_shape, seed=0):
+    """Check the backprop of a layer, of ours or of your own, or of a whole network.
+
+    Parameters
+    ----------
+    layer : Layer
+        Not touched: a copy in float64 is checked, its parameters moved off their start by random
+        amounts.
+    input_shape : tuple of int
+        With the batch axis, such as (4, 6).
+    seed : int
+        Of all that is random.
+
+    Returns
+    -------
+    Report
+        ``.passed``, ``.rows``, and a table as its text.
+    """
+    report = Report(f"{layer} on {tuple(input_shape)}")
+    for attempt in range(TRIES):
+        rng = np.random.default_rng([seed, attempt])
+        report.rows, report.notes = [], []
+        try:
+            _Subject(layer, input_shape, rng).check_all(report)
+            return report
+        except KinkError as kink:
+            report.rows.append(_no_limit(kink))
+    return report
+
+
+def check_loss(loss, *shapes, seed=0):
+    """Check a function that returns its value and its gradients, such as those of ``losses``.
+
+    Parameters
+    ----------
+    loss : callable, (*arrays) -> (value, *gradients)
+    *shapes : tuple of int
+        Of the arrays, which are drawn from N(0, 1).
+    seed : int
+
+    Returns
+    -------
+    Report
+    """
+    report = Report(getattr(loss, "__qualname__", repr(loss)))
+    rng = np.random.default_rng(seed)
+    arrays = [rng.standard_normal(shape) for shape in shapes]
+    before = [a.copy() for a in arrays]
+    _, *gradients = loss(*arrays)
+    report.rows.append(_same("inputs left alone", arrays, before))
+    for i, (a, gradient) in enumerate(zip(arrays, gradients, strict=True)):
+        try:
+            what, value = f"d/d input {i}", lambda: loss(*arrays)[0]
+            row = _gradient(what, FIRST, value, a, gradient, rng, np.linalg.norm(gradient))
+        except KinkError as kink:
+            row = _no_limit(kink)
+        report.rows.append(row)
+    return report
+
+
+class _Subject:
+    """A layer in float64 at a random place, with an input, an upstream gradient, a tangent."""
+
+    def __init__(self, layer, input_shape, rng):
+        self.rng, self.layer = rng, _copy_as(layer, "float64")
+        for param in self.layer.params().values():
+            inputs = max(np.prod(param.shape[:-1]), 1)
+            param.value += 0.3 * rng.standard_normal(param.shape) / np.sqrt(inputs)
+        self.x, self.t = rng.standard_normal((2, *input_shape))
+        self.generators = [
+            value
+            for sub in self.layer.sublayers().values()
+            for value in vars(sub).values()
+            if isinstance(value, np.random.Generator)
+        ]
+        self.random_states = [g.bit_generator.state for g in self.generators]
+        self.train = True
+        self.dy = rng.standard_normal(self.forward(self.x)[0].shape)
+
+    def forward(self, x, layer=None):
+        """Forward with the same random numbers every time."""
+        for generator, state in zip(self.generators, self.random_states, strict=True):
+            generator.bit_generator.state = state
+        result = (layer or self.layer).forward(x, self.train)
+        if not (isinstance(result, tuple) and len(result) == 2):
+            raise TypeError(f"{self.layer}.forward returned {type(result)}, (y, cache) wanted")
+        return result
+
+    def gradients(self, call):
+        """Zero the gradients, do ``call``, and return what it returned and the gradients."""
+        self.layer.zero_grad()
+        result = call()
+        return result, {key: p.grad.copy() for key, p in self.layer.params().items()}
+
+    def check_all(self, report):
+        """Append all rows."""
+        y, cache = self.forward(self.x)
+        report.rows.append(_same("forward repeats itself", [self.forward(self.x)[0]], [y]))
+        try:
+            shape = self.layer.backward(self.dy, cache).shape
+            if shape != self.x.shape:
+                detail = f"dx has shape {shape}, x has {self.x.shape}"
+                report.rows.append(Row("dx has the shape of x", np.inf, 0, detail))
+                return
+            self.first_order(report, "")
+            self.manners(report)
+            self.adjoint(report)
+            try:
+                self.layer.double_backward(self.t, self.dy, cache)
+            except NotImplementedError:
+                report.notes.append("no double_backward: the second order was not checked")
+            else:
+                self.second_order(report)
+            self.train = False
+            if not np.array_equal(self.forward(self.x)[0], y):
+                self.first_order(report, " (evaluation)")
+        except KinkError:
+            raise
+        except Exception as error:
+            detail = f"{type(error).__name__}: {error}"
+            report.rows.append(Row("backward runs", np.inf, 0, detail))
+
+    def first_order(self, report, mode):
+        """dS/dx and dS/dθ for S = <f(x), dy>."""
+
+        def S():  # noqa: N802
+            return (self.forward(self.x)[0] * self.dy).sum()
+
+        y, cache = self.forward(self.x)
+        dx, grads = self.gradients(lambda: self.layer.backward(self.dy, cache))
+        size = np.linalg.norm(y) * np.linalg.norm(self.dy)
+        self.rows(report, FIRST, "d{}" + mode, S, dx, grads, size)
+
+    def second_order(self, report):
+        """dB/dx and dB/dθ for B = <J t, dy> = <t, J^T dy>, which needs only `backward`."""
+
+        def B():  # noqa: N802
+            _, cache = self.forward(self.x)
+            return (self.layer.backward(self.dy, cache, into_params=False) * self.t).sum()
+
+        _, cache = self.forward(self.x)
+        before = [self.x.copy(), self.t.copy(), self.dy.copy()]
+        (jt, bend), grads = self.gradients(
+            lambda: self.layer.double_backward(self.t, self.dy, cache)
+        )
+        after = [self.x, self.t, self.dy]
+        report.rows.append(_same("double_backward leaves inputs alone", after, before))
+        report.rows.append(_inner("<J t, dy> = <t, J^T dy>", (jt, self.dy), B()))
+        bend = np.zeros_like(self.x) if bend is None else bend
+        size = np.linalg.norm(jt) * np.linalg.norm(self.dy)
+        self.rows(report, SECOND, "second order d{}", B, bend, grads, size)
+
+    def rows(self, report, tolerance, name, function, dx, grads, size):
+        """One row for x and one for each parameter."""
+        places = {"x": (self.x, dx)}
+        places |= {key: (p.value, grads[key]) for key, p in self.layer.params().items()}
+        for key, (array, gradient) in places.items():
+            what = name.format(key)
+            every = max(array.size, self.layer.size // 10) <= FEW
+            row = _gradient(what, tolerance, function, array, gradient, self.rng, size, every)
+            report.rows.append(row)
+
+    def adjoint(self, report):
+        """The identity of every linear map, here for the layer itself."""
+        layer = self.layer
+        if not isinstance(layer, LinearMap):
+            return
+        pairing = (layer.apply(self.x), self.dy)
+        other = (self.x * layer.adjoint(self.dy, self.x.shape)).sum()
+        report.rows.append(_inner("<apply(x), dy> = <x, adjoint(dy)>", pairing, other))
+        if layer.w is not None:
+            other = (layer.w.value * layer.weight_grad(self.x, self.dy)).sum()
+            report.rows.append(_inner("<apply(x), dy> = <w, weight_grad(x, dy)>", pairing, other))
+
+    def manners(self, report):
+        """What a correct gradient alone does not promise."""
+        layer, x, dy = self.layer, self.x, self.dy
+        frozen = [x.copy(), dy.copy(), layer.theta.copy()]
+        _, cache = self.forward(x)
+        dx, grads = self.gradients(lambda: layer.backward(dy, cache))
+        right = [dx.copy(), *grads.values()]
+        report.rows.append(_same("x, dy and weights left alone", [x, dy, layer.theta], frozen))
+
+        again, grads = self.gradients(lambda: layer.backward(dy, cache))
+        report.rows.append(_same("a cache can be used twice", [again, *grads.values()], right))
+
+        other = self.rng.standard_normal(x.shape)
+        _, cache = self.forward(x)
+        _, other_cache = self.forward(other)
+        layer.backward(self.rng.standard_normal(dy.shape), other_cache)
+        dx, grads = self.gradients(lambda: layer.backward(dy, cache))
+        report.rows.append(_same("two batches in flight", [dx, *grads.values()], right))
+
+        if layer.theta.size:
+            layer.zero_grad()
+            layer.backward_params(dy, cache)
+            without_dx = [p.grad.copy() for p in layer.params().values()]
+            report.rows.append(_same("backward_params = backward", without_dx, right[1:]))
+
+            layer.grad[...] = start = self.rng.standard_normal(layer.grad.shape)
+            dx = layer.backward(dy, cache, into_params=False)
+            report.rows.append(_same("into_params=False", [dx, layer.grad], [right[0], start]))
+
+            layer.backward(dy, cache)
+            total = [p.grad.copy() for p in layer.params().values()]
+            layer.grad[...] = start
+            wanted = [p.grad + g for p, g in zip(layer.params().values(), right[1:], strict=True)]
+            report.rows.append(_same("gradients add up", total, wanted))
+
+        single = _copy_as(layer, "float32")
+        y, cache = self.forward(x.astype("float32"), single)
+        kinds = {"y": y.dtype, "dx": single.backward(dy.astype("float32"), cache).dtype}
+        kinds |= {f"d{key}": p.grad.dtype for key, p in single.params().items()}
+        wrong = [f"{name} is {kind}" for name, kind in kinds.items() if kind != "float32"]
+        row = Row("float32 stays float32", float(len(wrong)), 0, ", ".join(wrong))
+        report.rows.append(row)
+
+
+def _copy_as(layer, dtype):
+    """A copy with the values of ``layer``, if it has any, in another dtype."""
+    state = None if layer.theta is None else layer.state_dict()
+    twin = copy.deepcopy(layer).initialize(0, dtype=dtype)
+    if state is not None:
+        twin.load_state_dict(state)
+    return twin
+
+
+def _gradient(what, tolerance, function, x, gradient, rng, size, every=True):
+    """A row: ``gradient`` against differences of ``function``, a sum of this size that reads x."""
+    if np.shape(gradient) != x.shape:
+        return Row(what, np.inf, tolerance, f"shape {np.shape(gradient)}, {x.shape} wanted")
+    # Rounding of the sum, seen through the smallest step. A gradient below this is zero for all
+    # that differences can tell, as is that of a bias in front of a BatchNorm.
+    noise = 1e-9 * size
+    places, claimed, found, doubts = probe(function, x, gradient, rng, every)
+    largest = max(np.abs(claimed).max(initial=0), np.abs(found).max(initial=0))
+    if largest <= noise:
+        return Row(what, 0.0, tolerance)
+    if doubts.max(initial=0) > max(0.1 * tolerance * largest, noise):
+        raise KinkError(what)
+    return compare(what, tolerance, places, claimed, found, slack=np.minimum(doubts, noise))
+
+
+def _inner(what, pairing, other):
+    """A row: the inner product of a pair against a number that should equal it."""
+    a, b = pairing
+    scale = np.linalg.norm(a) * np.linalg.norm(b) or 1.0
+    value = (a * b).sum()
+    return Row(what, abs(value - other) / scale, ADJOINT, f"{value:.16g} against {other:.16g}")
+
+
+def _same(what, arrays, wanted):
+    """A row: arrays that should be equal up to the order of summation."""
+    error = 0.0
+    for a, w in zip(arrays, wanted, strict=True):
+        scale = np.abs(w).max(initial=0) or 1.0
+        error = max(error, float(np.abs(a - w).max(initial=0) / scale))
+    return Row(what, error, ADJOINT, "values differ")
+
+
+def _no_limit(kink):
+    detail = "differences do not settle: not differentiable here, or not the same at every call"
+    return Row(str(kink), np.inf, FIRST, detail)

@@ -1,0 +1,35 @@
+"""Layers with hand-written backprop. Read ``base.py`` first, then ``dense.py``."""
+
+from . import init
+from .activation import LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
+from .base import Elementwise, Layer, LinearMap, Param, ShapeError
+from .compose import Residual, Sequential
+from .conv import Conv2D, ConvTranspose2D
+from .dense import Dense
+from .norm import BatchNorm, LayerNorm
+from .shape import Dropout, Flatten, Reshape, UpSample2D
+
+__all__ = [
+    "BatchNorm",
+    "Conv2D",
+    "ConvTranspose2D",
+    "Dense",
+    "Dropout",
+    "Elementwise",
+    "Flatten",
+    "Layer",
+    "LayerNorm",
+    "LeakyReLU",
+    "LinearMap",
+    "Param",
+    "ReLU",
+    "Reshape",
+    "Residual",
+    "Sequential",
+    "ShapeError",
+    "Sigmoid",
+    "Softplus",
+    "Tanh",
+    "UpSample2D",
+    "init",
+]

@@ -1,0 +1,42 @@
+"""The fully connected layer: the plainest `LinearMap`, and the model for all others."""
+
+from .base import LinearMap, Param
+from .init import glorot, zeros
+
+__all__ = ["Dense"]
+
+
+class Dense(LinearMap):
+    """y = x w + b.
+
+    Letters: N batch, I inputs, O outputs; x (N, I), w (I, O), b (O,), y (N, O).
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        I and O.
+    bias : bool
+        False leaves b out; right before a BatchNorm, say, which would cancel it.
+    init : callable, (rng, shape) -> array
+        Draws w; b starts at zero.
+    """
+
+    def __init__(self, n_in, n_out, *, bias=True, init=glorot):
+        self.w = Param(shape=(n_in, n_out), init=init)
+        self.b = Param(shape=(n_out,), init=zeros) if bias else None
+
+    def apply(self, x):
+        """y = x w."""
+        self.expect(x, "N", self.w.shape[0])
+        return x @ self.w.value  # (N, O)
+
+    def adjoint(self, dy, in_shape=None):
+        """dx = dy w^T, for in apply it was: y = x w."""
+        return dy @ self.w.value.T  # (N, I)
+
+    def weight_grad(self, x, dy):
+        """dw = x^T dy, for in apply it was: y = x w."""
+        return x.T @ dy  # (I, O)
+
+    def __repr__(self):
+        return f"Dense{self.w.shape}"

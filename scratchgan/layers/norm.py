@@ -1,0 +1,163 @@
+"""Normalisations: BatchNorm and LayerNorm, which differ only in the axes they average over.
+
+Letters: m(.) is the mean over those axes, x̂ the normalised x, g = γ dy.
+
+    forward           μ = m(x),  σ = sqrt(m((x - μ)^2) + ε),  x̂ = (x - μ) / σ,  y = γ x̂ + β
+    tangent           P(t) = (t - m(t) - x̂ m(x̂ t)) / σ,       J t = γ P(t)
+    backward          dx = P(g)                      because P is its own adjoint
+    second order      B = <γ P(t), dy> = <P(t), g>,  and P moves with x through σ and x̂:
+                      dB/dx = -((m(t' g') - 3 m(x̂ t) m(x̂ g)) x̂ + m(x̂ g) t' + m(x̂ t) g') / σ^2
+                      with t' = t - m(t), g' = g - m(g)
+
+To derive the last line, write one averaged group as vectors of length M:
+B = M (m(t' g') - m(x̂ t) m(x̂ g)) / σ, with dσ = m(x̂ dx) and dx̂ = (dx - m(dx) - x̂ dσ) / σ.
+"""
+
+import math
+
+from ..backend import ops_of
+from .base import Layer, Param, ShapeError
+from .init import ones, zeros
+
+__all__ = ["BatchNorm", "LayerNorm"]
+
+
+class _Normalisation(Layer):
+    """γ and β of the shape of the trailing axes; subclasses choose the axes of the mean."""
+
+    def __init__(self, shape, eps):
+        if eps <= 0:
+            raise ValueError(f"{type(self).__name__}(eps={eps!r}) given, eps > 0 wanted")
+        self.eps = eps
+        self.gamma = Param(shape=shape, init=ones)
+        self.beta = Param(shape=shape, init=zeros)
+
+    def axes(self, x):
+        """The axes the mean is taken over."""
+        raise NotImplementedError
+
+    def normalise(self, x, mean, var, axes):
+        """y = γ x̂ + β and the cache; ``axes`` is None where mean and var are constants."""
+        sigma = ops_of(x).xp.sqrt(var + self.eps)
+        xhat = (x - mean) / sigma
+        return self.gamma.value * xhat + self.beta.value, (xhat, sigma, axes)
+
+    def moments(self, x):
+        """μ and σ^2 - ε over the axes, which stay as axes of length 1."""
+        axes = self.axes(x)
+        mean = x.mean(axes, keepdims=True)
+        return mean, ((x - mean) ** 2).mean(axes, keepdims=True)
+
+    def project(self, t, cache):
+        """P(t), the derivative of x̂ along t."""
+        xhat, sigma, axes = cache
+        if axes is None:
+            return t / sigma
+        return (t - _mean(t, axes) - xhat * _mean(xhat * t, axes)) / sigma
+
+    def backward(self, dy, cache, into_params=True):
+        """dγ += sum of x̂ dy,  dβ += sum of dy,  dx = P(γ dy)."""
+        if into_params:
+            self.gamma.grad += self._sum(cache[0] * dy)  # it was: y = γ x̂ + β
+            self.beta.grad += self._sum(dy)
+        return self.project(self.gamma.value * dy, cache)
+
+    def double_backward(self, t, dy, cache):
+        """B = <γ P(t), dy>: see the top of the file."""
+        xhat, sigma, axes = cache
+        pt = self.project(t, cache)
+        self.gamma.grad += self._sum(pt * dy)
+        if axes is None:
+            return self.gamma.value * pt, None
+        g = self.gamma.value * dy
+        t0, g0 = t - _mean(t, axes), g - _mean(g, axes)  # t' and g'
+        xt, xg = _mean(xhat * t, axes), _mean(xhat * g, axes)
+        along_x = (_mean(t0 * g0, axes) - 3 * xt * xg) * xhat
+        return self.gamma.value * pt, -(along_x + xg * t0 + xt * g0) / sigma**2
+
+    def _sum(self, a):
+        """Sum over the leading axes that γ and β are broadcast along."""
+        return a.sum(tuple(range(a.ndim - len(self.gamma.shape))))
+
+
+class BatchNorm(_Normalisation):
+    """Each channel normalised over the batch (and over all pixels): Ioffe and Szegedy, 2015.
+
+    In training the mean and variance are those of the batch, and running averages of them are
+    kept: ``running = decay * running + (1 - decay) * batch`` (the variance with M - 1 in its
+    denominator, as in algorithm 2 of the paper). In evaluation those averages are used.
+
+    Parameters
+    ----------
+    channels : int
+        Length of the last axis.
+    eps : float
+    decay : float in [0, 1]
+        The share of the running statistics that is kept.
+    """
+
+    statistics = ("running_mean", "running_var")
+    running_mean = running_var = None
+
+    def __init__(self, channels, *, eps=1e-5, decay=0.9):
+        super().__init__((channels,), eps)
+        if not 0 <= decay <= 1:
+            raise ValueError(f"BatchNorm(decay={decay!r}) given, 0 <= decay <= 1 wanted")
+        self.decay = decay
+
+    def reset(self, rng, ops, dtype):
+        """Mean 0 and variance 1 until batches have been seen."""
+        self.running_mean = ops.xp.zeros(self.gamma.shape, dtype)
+        self.running_var = ops.xp.ones(self.gamma.shape, dtype)
+
+    def axes(self, x):
+        """All but the channels."""
+        return tuple(range(x.ndim - 1))
+
+    def forward(self, x, train=True):
+        """(N, C) or (N, H, W, C) -> the same shape."""
+        self.expect(x, *("N", "H", "W")[: x.ndim - 1], *self.gamma.shape)
+        if not train:
+            return self.normalise(x, self.running_mean, self.running_var, None)
+        M = math.prod(x.shape[:-1])
+        if M < 2:
+            raise ShapeError(f"{self}: input of shape {x.shape} given, two values a channel wanted")
+        mean, var = self.moments(x)  # (1, ..., C) each
+        for running, batch in (self.running_mean, mean), (self.running_var, var * (M / (M - 1))):
+            running *= self.decay
+            running += (1 - self.decay) * batch.reshape(-1)
+        return self.normalise(x, mean, var, self.axes(x))
+
+    def __repr__(self):
+        return f"BatchNorm({self.gamma.shape[0]})"
+
+
+class LayerNorm(_Normalisation):
+    """Each sample normalised over its trailing axes: Ba, Kiros and Hinton, 2016.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+        The trailing axes, such as C or (H, W, C); γ and β have this shape.
+    eps : float
+    """
+
+    def __init__(self, shape, *, eps=1e-5):
+        super().__init__((shape,) if isinstance(shape, int) else tuple(shape), eps)
+
+    def axes(self, x):
+        """The trailing axes."""
+        return tuple(range(-len(self.gamma.shape), 0))
+
+    def forward(self, x, train=True):
+        """(N, ..., *shape) -> the same shape."""
+        leading = x.ndim - len(self.gamma.shape)
+        self.expect(x, *("N", "H", "W")[: max(leading, 1)], *self.gamma.shape)
+        return self.normalise(x, *self.moments(x), self.axes(x))
+
+    def __repr__(self):
+        return f"LayerNorm({self.gamma.shape})"
+
+
+def _mean(a, axes):
+    return a.mean(axes, keepdims=True)

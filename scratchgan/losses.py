@@ -1,0 +1,156 @@
+"""Losses on logits. Each returns its value and the gradient that starts backprop.
+
+A discriminator ends in a logit a; D = sigmoid(a) is its belief that a sample is real. Written in
+a, with softplus(a) = log(1 + e^a), nothing can overflow and no slope is lost to rounding:
+
+    -log D = softplus(-a)       -log(1 - D) = softplus(a)       d softplus(a)/da = sigmoid(a)
+
+An adversarial loss has two sides, both to be minimised, each a mean over the batch of N:
+
+    discriminator(real, fake) -> value, dreal, dfake
+    generator(fake)           -> value, dfake
+"""
+
+from .backend import ops_of
+
+__all__ = [
+    "ADVERSARIAL",
+    "LeastSquares",
+    "Minimax",
+    "NonSaturating",
+    "adversarial",
+    "binary_cross_entropy",
+    "softmax_cross_entropy",
+]
+
+
+def binary_cross_entropy(logits, target):
+    """Mean of -target log D - (1 - target) log(1 - D), with D = sigmoid(logits).
+
+    Parameters
+    ----------
+    logits : array (N, ...)
+    target : float in [0, 1], or array of the shape of logits
+
+    Returns
+    -------
+    value : scalar
+    dlogits : array, the shape of logits
+    """
+    ops = ops_of(logits)
+    # -t log D - (1 - t) log(1 - D) = t softplus(-a) + (1 - t) softplus(a) = softplus(a) - t a
+    value = (ops.softplus(logits) - target * logits).mean()
+    return value, (ops.sigmoid(logits) - target) / logits.size
+
+
+def softmax_cross_entropy(logits, labels):
+    """Mean of -log p[label], with p = softmax(logits).
+
+    Parameters
+    ----------
+    logits : array (N, K)
+    labels : integer array (N,), values 0 to K - 1
+
+    Returns
+    -------
+    value : scalar
+    dlogits : array (N, K)
+
+    Raises
+    ------
+    ValueError
+        The labels are not N integers in that range.
+    """
+    N, K = logits.shape
+    if labels.shape != (N,) or labels.dtype.kind not in "iu":
+        raise ValueError(f"labels {labels.dtype} {labels.shape} given, {N} integers wanted")
+    if N and not 0 <= int(labels.min()) <= int(labels.max()) < K:
+        raise ValueError(f"labels {labels.min()} to {labels.max()} given, 0 to {K - 1} wanted")
+    xp = ops_of(logits).xp
+    shifted = logits - logits.max(1, keepdims=True)  # (N, K): e^shifted cannot overflow
+    e = xp.exp(shifted)
+    total = e.sum(1, keepdims=True)  # (N, 1)
+    rows = xp.arange(N)
+    value = (xp.log(total[:, 0]) - shifted[rows, labels]).mean()
+    dlogits = e / total
+    dlogits[rows, labels] -= 1  # d value/da = p - [k = label]
+    return value, dlogits / N
+
+
+class Minimax:
+    """The two-player game of Goodfellow et al., 2014, equation 1: G minimises what D maximises.
+
+    D minimises  mean -log D(x) + mean -log(1 - D(G(z))),  G minimises  mean log(1 - D(G(z))).
+    G's slope is -D(G(z)): it saturates, vanishing where D wins. To see that happen is what this
+    loss is for; to train, take `NonSaturating`.
+
+    Parameters
+    ----------
+    smooth : float in [0, 1)
+        One-sided label smoothing: D is to say 1 - smooth for real samples, not 1.
+        Salimans et al., 2016, section 3.4.
+    """
+
+    def __init__(self, smooth=0.0):
+        if not 0 <= smooth < 1:
+            raise ValueError(f"smooth={smooth!r} given, 0 <= smooth < 1 wanted")
+        self.smooth = smooth
+
+    def discriminator(self, real, fake):
+        """Value, and its gradients by the logits (N, 1) of real and of fake samples."""
+        value_real, dreal = binary_cross_entropy(real, 1 - self.smooth)
+        value_fake, dfake = binary_cross_entropy(fake, 0)
+        return value_real + value_fake, dreal, dfake
+
+    def generator(self, fake):
+        """mean log(1 - D(G(z))): the very term that D maximises, so the slope changes sign."""
+        value, dfake = binary_cross_entropy(fake, 0)
+        return -value, -dfake
+
+
+class NonSaturating(Minimax):
+    """D as in `Minimax`; G minimises  mean -log D(G(z)).  Goodfellow et al., 2014, section 3.
+
+    G's slope is D(G(z)) - 1: strongest where D is sure of a fake.
+    """
+
+    def generator(self, fake):
+        """mean -log D(G(z))."""
+        return binary_cross_entropy(fake, 1)
+
+
+class LeastSquares(Minimax):
+    """D minimises  mean (a(x) - 1)^2 / 2 + mean a(G(z))^2 / 2;  G,  mean (a(G(z)) - 1)^2 / 2.
+
+    Mao et al., 2017, equation 9 (their 0-1 coding). The slope grows with the distance to the
+    target, on both sides of it: it does not saturate.
+    """
+
+    def discriminator(self, real, fake):
+        """Value, and its gradients by the logits (N, 1) of real and of fake samples."""
+        value_real, dreal = _half_square(real, 1 - self.smooth)
+        value_fake, dfake = _half_square(fake, 0)
+        return value_real + value_fake, dreal, dfake
+
+    def generator(self, fake):
+        """mean (a(G(z)) - 1)^2 / 2."""
+        return _half_square(fake, 1)
+
+
+ADVERSARIAL = {
+    "minimax": Minimax,
+    "non-saturating": NonSaturating,
+    "least-squares": LeastSquares,
+}
+
+
+def adversarial(name, **options):
+    """The adversarial loss called ``name``, one of the keys of `ADVERSARIAL`."""
+    if name not in ADVERSARIAL:
+        raise ValueError(f"loss {name!r} given, one of {', '.join(ADVERSARIAL)} wanted")
+    return ADVERSARIAL[name](**options)
+
+
+def _half_square(a, target):
+    difference = a - target
+    return (difference**2).mean() / 2, difference / a.size

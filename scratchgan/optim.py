@@ -1,0 +1,135 @@
+"""Optimisers. Each is a few operations on a network's flat vectors ``theta`` and ``grad``.
+
+    adam = Adam(net, lr=2e-4, beta1=0.5)
+    net.zero_grad(); ...backward...; adam.step()
+
+All take ``lr`` as a number or as a schedule, a function of the number of steps already made;
+``weight_decay`` shrinks theta by lr * weight_decay before each step, decoupled from the gradient
+(Loshchilov and Hutter, 2019); ``clip_norm`` scales a longer gradient down to that length (Pascanu
+et al., 2013). t counts steps from 1.
+"""
+
+import math
+
+from .backend import ops_of
+
+__all__ = ["SGD", "Adam", "Optimiser", "RMSprop", "cosine", "linear", "warmup"]
+
+
+class Optimiser:
+    """What all have in common; a subclass names its moments and updates theta.
+
+    Parameters
+    ----------
+    net : Layer
+        Initialised.
+    lr : float or callable, step -> float
+    weight_decay : float
+    clip_norm : float, optional
+    """
+
+    moments = ()  # names of the running averages: arrays as long as theta
+
+    def __init__(self, net, lr, weight_decay=0.0, clip_norm=None):
+        if net.theta is None:
+            raise RuntimeError(f"{type(self).__name__}: {net} is not initialised")
+        self.net, self.lr, self.weight_decay, self.clip_norm = net, lr, weight_decay, clip_norm
+        self.t = 0
+        for name in self.moments:
+            setattr(self, name, ops_of(net.theta).xp.zeros_like(net.theta))
+
+    def step(self):
+        """Move theta once along the gradient that has been added up."""
+        theta, grad, ops = self.net.theta, self.net.grad, ops_of(self.net.theta)
+        lr = self.lr(self.t) if callable(self.lr) else self.lr
+        self.t += 1
+        if self.clip_norm:
+            norm = ops.xp.sqrt((grad * grad).sum())
+            grad *= ops.xp.minimum(self.clip_norm / (norm + 1e-6), 1)
+        if self.weight_decay:
+            theta *= 1 - lr * self.weight_decay
+        self.update(ops, theta, grad, lr)
+
+    def update(self, ops, theta, grad, lr):
+        """Write the new theta (and moments) in place."""
+        raise NotImplementedError
+
+    def state_dict(self):
+        """t and the moments, as NumPy values."""
+        moments = {name: getattr(self, name) for name in self.moments}
+        return {"t": self.t} | {k: ops_of(a).to_host(a).copy() for k, a in moments.items()}
+
+    def load_state_dict(self, state):
+        """Take over a `state_dict`."""
+        self.t = int(state["t"])
+        for name in self.moments:
+            own = getattr(self, name)
+            own[...] = ops_of(own).asarray(state[name], own.dtype)
+
+
+class SGD(Optimiser):
+    """velocity = momentum * velocity + grad;  theta -= lr * velocity.  (Polyak, 1964.)"""
+
+    moments = ("velocity",)
+
+    def __init__(self, net, lr, momentum=0.0, **common):
+        super().__init__(net, lr, **common)
+        self.momentum = momentum
+
+    def update(self, ops, theta, grad, lr):
+        """The formula above."""
+        ops.sgd_(theta, grad, self.velocity, lr, self.momentum)
+
+
+class RMSprop(Optimiser):
+    """square = alpha * square + (1 - alpha) * grad^2;  theta -= lr * grad / (sqrt(square) + eps).
+
+    Tieleman and Hinton, lecture 6.5 of "Neural networks for machine learning", 2012.
+    """
+
+    moments = ("square",)
+
+    def __init__(self, net, lr=1e-3, alpha=0.99, eps=1e-8, **common):
+        super().__init__(net, lr, **common)
+        self.alpha, self.eps = alpha, eps
+
+    def update(self, ops, theta, grad, lr):
+        """The formula above."""
+        ops.rmsprop_(theta, grad, self.square, lr, self.alpha, self.eps)
+
+
+class Adam(Optimiser):
+    """Running mean m and square v of the gradient, both corrected for their start at zero.
+
+        m = beta1 * m + (1 - beta1) * grad          m_hat = m / (1 - beta1^t)
+        v = beta2 * v + (1 - beta2) * grad^2        v_hat = v / (1 - beta2^t)
+        theta -= lr * m_hat / (sqrt(v_hat) + eps)
+
+    Kingma and Ba, 2015, algorithm 1. The defaults are those that GANs use (Radford et al., 2016).
+    """
+
+    moments = ("m", "v")
+
+    def __init__(self, net, lr=2e-4, beta1=0.5, beta2=0.999, eps=1e-8, **common):
+        super().__init__(net, lr, **common)
+        self.beta1, self.beta2, self.eps = beta1, beta2, eps
+
+    def update(self, ops, theta, grad, lr):
+        """The formula above."""
+        ops.adam_(theta, grad, self.m, self.v, lr, self.beta1, self.beta2, self.eps, self.t)
+
+
+def linear(lr, steps, start=0):
+    """Schedule: lr until ``start``, then on a straight line down to 0 at ``steps``."""
+    return lambda step: lr * min(1.0, max(0.0, (steps - step) / max(steps - start, 1)))
+
+
+def cosine(lr, steps):
+    """Schedule: lr * (1 + cos(pi * step / steps)) / 2.  Loshchilov and Hutter, 2017."""
+    return lambda step: lr * (1 + math.cos(math.pi * min(step / steps, 1))) / 2
+
+
+def warmup(schedule, steps):
+    """Schedule: ``schedule``, which may be a plain number, reached on a line over ``steps``."""
+    after = schedule if callable(schedule) else lambda step: schedule
+    return lambda step: after(step) * min(1.0, (step + 1) / steps)
