@@ -5,9 +5,15 @@ import importlib.util
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from .catalogue import layer_cases, loss_cases, network_cases, penalty_cases
+from .files import write_atomically
+from .gan import draw_noise, generate, load_generator, model
+from .gan.options import exit_status
 from .gradcheck import check, check_loss
 from .layers import Layer
+from .plots import sample_grid, save_image
 
 
 def main(argv=None):
@@ -21,12 +27,16 @@ def main(argv=None):
     job.add_argument("--seed", type=int, default=0)
     job.set_defaults(run=gradcheck)
 
+    job = jobs.add_parser("sample", help="draw new images from a trained generator")
+    job.add_argument("run_dir", type=Path, help="the --out of a training run")
+    job.add_argument("--n", type=int, default=64)
+    job.add_argument("--out", type=Path, default=Path("samples.png"), help=".png or .npz")
+    job.add_argument("--seed", type=int, default=0)
+    job.add_argument("--backend", choices=["auto", "numpy", "cupy"], default="auto")
+    job.set_defaults(run=sample)
+
     options = parser.parse_args(argv)
-    try:
-        return options.run(options)
-    except (ValueError, OSError, RuntimeError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return exit_status(lambda: options.run(options))
 
 
 def gradcheck(options):
@@ -53,6 +63,24 @@ def gradcheck(options):
     checks = sum(len(report.rows) for report in reports)
     print(f"{len(reports)} subjects, {checks} checks, {len(failed)} subjects failed")
     return 1 if failed else 0
+
+
+def sample(options):
+    """A grid of new images, or an .npz with ``images``: uint8 (N, H, W), or (N, H, W, C)."""
+    if options.n < 1:
+        raise ValueError(f"--n {options.n} given, at least 1 wanted")
+    if options.out.suffix not in (".png", ".npz"):
+        raise ValueError(f"--out {options.out} given, a name in .png or .npz wanted")
+    generator, config = load_generator(options.run_dir, options.backend)
+    rng, z_dim = np.random.default_rng(options.seed), model(config["model"]).z_dim
+    images = generate(generator, draw_noise(rng, options.n, z_dim, config["noise"]))
+    if options.out.suffix == ".png":
+        save_image(sample_grid(images), options.out)
+    else:
+        images = images[..., 0] if images.shape[-1] == 1 else images
+        write_atomically(options.out, lambda file: np.savez_compressed(file, images=images))
+    print(f"{options.out}: {options.n} images from {options.run_dir}")
+    return 0
 
 
 def load_layer(target):

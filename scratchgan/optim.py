@@ -9,11 +9,23 @@ All take ``lr`` as a number or as a schedule, a function of the number of steps 
 et al., 2013). t counts steps from 1.
 """
 
+import copy
 import math
 
 from .backend import ops_of
 
-__all__ = ["SGD", "Adam", "Optimiser", "RMSprop", "cosine", "linear", "warmup"]
+__all__ = [
+    "EMA",
+    "OPTIMISERS",
+    "SGD",
+    "Adam",
+    "Optimiser",
+    "RMSprop",
+    "by_name",
+    "cosine",
+    "linear",
+    "warmup",
+]
 
 
 class Optimiser:
@@ -119,6 +131,45 @@ class Adam(Optimiser):
         ops.adam_(theta, grad, self.m, self.v, lr, self.beta1, self.beta2, self.eps, self.t)
 
 
+class EMA:
+    """A copy of a network whose parameters are the running mean of the original's.
+
+        theta_mean = decay * theta_mean + (1 - decay) * theta
+
+    Samples of a GAN improve much by it: the mean stands still where the player circles around it
+    (Yazıcı et al., "The unusual effectiveness of averaging in GAN training", 2019).
+
+    Parameters
+    ----------
+    net : Layer
+        Initialised.
+    decay : float in [0, 1)
+        Early on (t + 1) / (t + 10), while that is less: the start should not be remembered.
+
+    Attributes
+    ----------
+    mean : Layer
+        The copy. Its running statistics are the original's newest.
+    """
+
+    def __init__(self, net, decay=0.999):
+        if not 0 <= decay < 1:
+            raise ValueError(f"EMA(decay={decay!r}) given, 0 <= decay < 1 wanted")
+        self.net, self.decay = net, decay
+        self.mean = copy.deepcopy(net)
+        self.t = 0
+
+    def update(self):
+        """Take in the parameters that the network has now."""
+        self.t += 1
+        decay = min(self.decay, (self.t + 1) / (self.t + 10))
+        ops_of(self.net.theta).ema_(self.mean.theta, self.net.theta, decay)
+        pairs = zip(self.mean.sublayers().values(), self.net.sublayers().values(), strict=True)
+        for mean, live in pairs:
+            for name in live.statistics:
+                getattr(mean, name)[...] = getattr(live, name)
+
+
 def linear(lr, steps, start=0):
     """Schedule: lr until ``start``, then on a straight line down to 0 at ``steps``."""
     return lambda step: lr * min(1.0, max(0.0, (steps - step) / max(steps - start, 1)))
@@ -133,3 +184,13 @@ def warmup(schedule, steps):
     """Schedule: ``schedule``, which may be a plain number, reached on a line over ``steps``."""
     after = schedule if callable(schedule) else lambda step: schedule
     return lambda step: after(step) * min(1.0, (step + 1) / steps)
+
+
+OPTIMISERS = {"adam": Adam, "rmsprop": RMSprop, "sgd": SGD}
+
+
+def by_name(name, net, **options):
+    """The optimiser called ``name``, one of the keys of `OPTIMISERS`, for a network."""
+    if name not in OPTIMISERS:
+        raise ValueError(f"optimiser {name!r} given, one of {', '.join(OPTIMISERS)} wanted")
+    return OPTIMISERS[name](net, **options)

@@ -1,4 +1,4 @@
-"""Penalties on the slope of a discriminator, with their exact gradient.
+"""Penalties on the weights, and on the slope of a discriminator, with their exact gradient.
 
 Let a = D(x) be the logits of a batch, g = da/dx (one gradient g_n for each sample), and P(g) a
 penalty. Training needs dP/dθ, the derivative of a derivative. It takes no new calculus: put
@@ -12,7 +12,7 @@ adds to the gradients.
 
 from .backend import ops_of
 
-__all__ = ["gradient_penalty", "interpolate", "r1", "wgan_gp"]
+__all__ = ["gradient_penalty", "interpolate", "l2", "r1", "wgan_gp"]
 
 
 def gradient_penalty(net, x, penalty):
@@ -38,6 +38,26 @@ def gradient_penalty(net, x, penalty):
     value, u = penalty(g)
     _, bend = net.double_backward(u, ones, cache)
     del bend  # dP/dx: nobody asks where the samples should go
+    return value
+
+
+def l2(net, weight):
+    """weight / 2 * sum of w^2 over a network's weights (not biases); the gradient is added.
+
+    Parameters
+    ----------
+    net : Layer
+    weight : float
+
+    Returns
+    -------
+    value : scalar
+    """
+    value = 0.0
+    for key, param in net.params().items():
+        if key.rpartition(".")[2] == "w":
+            value += weight / 2 * (param.value * param.value).sum()
+            param.grad += weight * param.value
     return value
 
 

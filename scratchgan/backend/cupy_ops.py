@@ -11,6 +11,7 @@ __all__ = [
     "conv2d_adjoint",
     "conv2d_weight_grad",
     "device_count",
+    "ema_",
     "leaky_relu",
     "leaky_relu_grad",
     "rmsprop_",
@@ -88,3 +89,8 @@ def adam_(theta, grad, m, v, lr, beta1, beta2, eps, t):
     v *= beta2
     v += (1 - beta2) * grad * grad
     theta -= (lr / (1 - beta1**t)) * m / (cp.sqrt(v / (1 - beta2**t)) + eps)
+
+
+def ema_(mean, theta, decay):
+    """mean = decay * mean + (1 - decay) * theta."""
+    mean += (1 - decay) * (theta - mean)

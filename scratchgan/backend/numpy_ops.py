@@ -14,6 +14,7 @@ __all__ = [
     "conv2d_adjoint",
     "conv2d_weight_grad",
     "device_count",
+    "ema_",
     "leaky_relu",
     "leaky_relu_grad",
     "rmsprop_",
@@ -112,6 +113,12 @@ def adam_(theta, grad, m, v, lr, beta1, beta2, eps, t):
         np.divide(m_, step, out=step)
         step *= lr / correct1
         w -= step
+
+
+def ema_(mean, theta, decay):
+    """mean = decay * mean + (1 - decay) * theta."""
+    for m, w in _blocks(mean, theta):
+        m += (1 - decay) * (w - m)
 
 
 def _blocks(*arrays):

@@ -2,7 +2,6 @@
 
 import gzip
 import os
-import secrets
 import struct
 import zlib
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from ..files import write_atomically
 from .base import DataError, read_payload
 
 _UNSIGNED_BYTE = 0x08
@@ -84,15 +84,10 @@ def write_idx(path: str | os.PathLike, array: np.ndarray) -> None:
             "wanted uint8 with 1 to 3 dimensions, none of them empty"
         )
     header = struct.pack(f">4B{array.ndim}I", 0, 0, _UNSIGNED_BYTE, array.ndim, *array.shape)
-    # Not tempfile: its files are for their owner only, and a cache may be shared.
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            with gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as packed:
-                packed.write(header)
-                packed.write(np.ascontiguousarray(array))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+
+    def write(file):
+        with gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as packed:
+            packed.write(header)
+            packed.write(np.ascontiguousarray(array))
+
+    write_atomically(path, write)

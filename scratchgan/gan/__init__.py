@@ -1,5 +1,25 @@
-"""The GAN trainer and what a run leaves behind."""
+"""The GAN trainer and what a run leaves behind. Read ``trainer.py`` first."""
 
+from .checkpoint import CheckpointError
 from .models import MODELS, Model, model
+from .monitor import DivergenceError, Monitor
+from .run import Config, Stopped, build, load_generator, train
+from .trainer import Step, Trainer, draw_noise, generate
 
-__all__ = ["MODELS", "Model", "model"]
+__all__ = [
+    "MODELS",
+    "CheckpointError",
+    "Config",
+    "DivergenceError",
+    "Model",
+    "Monitor",
+    "Step",
+    "Stopped",
+    "Trainer",
+    "build",
+    "draw_noise",
+    "generate",
+    "load_generator",
+    "model",
+    "train",
+]

@@ -19,6 +19,7 @@ Most layers need none of the three methods: a linear one states three formulas (
 activation its slope (`Elementwise`), and both get forward, backward and second order from here.
 """
 
+import copy
 import math
 
 import numpy as np
@@ -207,6 +208,14 @@ class Layer:
             flat = slice(start, start + part.size)
             part._bind(theta[flat], grad[flat])
             start = flat.stop
+
+    def __deepcopy__(self, memo):
+        """A copy whose parameters are views of its own flat vector."""
+        twin = memo[id(self)] = object.__new__(type(self))
+        vars(twin).update(copy.deepcopy(vars(self), memo))
+        if twin.theta is not None:
+            twin._bind(twin.theta, twin.grad)
+        return twin
 
     def zero_grad(self):
         """Set all gradients to zero."""

@@ -1,1 +1,6 @@
-"""Pictures of what a run does."""
+"""Pictures of what a run does: sample grids, their animation, loss curves."""
+
+from .curves import loss_curves
+from .grid import sample_grid, save_animation, save_image
+
+__all__ = ["loss_curves", "sample_grid", "save_animation", "save_image"]

@@ -1,0 +1,26 @@
+"""Train a GAN of fully connected layers on MNIST, and watch digits appear in --out.
+
+The networks are written out in scratchgan/gan/models.py:
+  mlp        100-128-256-784 against 784-256-128-1
+  mlp-small  100-256-784     against 784-256-1
+"""
+
+import sys
+
+from scratchgan.data import load_images, mnist
+from scratchgan.gan.options import exit_status, parser, train_from
+
+
+def main():
+    """Read the command line, load the images, train."""
+    options = parser(__doc__, ["mlp", "mlp-small"], out="runs/mnist_mlp", steps=20000)
+    options.add_argument("--data", help="folder with MNIST's files, or an .npy or .npz of images")
+    options = options.parse_args()
+    is_array = options.data and options.data.endswith((".npy", ".npz"))
+    data = load_images(options.data) if is_array else mnist(options.data)
+    train_from(options, data)
+    print(f"{options.out}: samples/, samples.gif, losses.png, metrics.csv")
+
+
+if __name__ == "__main__":
+    sys.exit(exit_status(main))

@@ -1,0 +1,150 @@
+"""Everything a run is made of in one safetensors file, so that it goes on as if never stopped.
+
+Arrays are stored under ``generator/…``, ``discriminator/…``, ``average/…``, ``g_optimiser/…``,
+``d_optimiser/…``, ``batches/order`` and ``fixed_noise``; the rest (configuration, counters, the
+state of every random generator) as JSON in the file's metadata. Nothing is ever unpickled.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from ..files import write_atomically
+
+__all__ = ["CheckpointError", "load_checkpoint", "read_checkpoint", "restore", "save_checkpoint"]
+
+VERSION = 1
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used; the message names the file and what is wrong with it."""
+
+
+def save_checkpoint(path, trainer, config, fixed_noise):
+    """Write a checkpoint, whole or not at all.
+
+    Parameters
+    ----------
+    path : path-like
+    trainer : Trainer
+    config : dict
+        What makes this run this run; a resumed run must have the same.
+    fixed_noise : float32 array (n, z_dim)
+    """
+    arrays, meta = {"fixed_noise": fixed_noise}, {"version": VERSION, "config": config}
+    for name, network in _networks(trainer).items():
+        arrays |= {f"{name}/{key}": array for key, array in network.state_dict().items()}
+    for name, optimiser in _optimisers(trainer).items():
+        state = optimiser.state_dict()
+        meta[f"{name}/t"] = state.pop("t")
+        arrays |= {f"{name}/{key}": array for key, array in state.items()}
+    if trainer.average:
+        meta["average/t"] = trainer.average.t
+    batches = trainer.batches.state()
+    arrays["batches/order"] = batches.pop("order")
+    meta |= {"batches": batches, "step": trainer.step_count}
+    meta["random"] = {name: rng.bit_generator.state for name, rng in _generators(trainer).items()}
+    arrays = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
+    data = save(arrays, {"scratchgan": json.dumps(meta)})
+    write_atomically(path, lambda file: file.write(data))
+
+
+def read_checkpoint(path):
+    """The arrays and the metadata of a checkpoint.
+
+    Returns
+    -------
+    arrays : dict of NumPy arrays
+    meta : dict
+
+    Raises
+    ------
+    CheckpointError
+        The file is missing, damaged, or no checkpoint of this library.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such checkpoint")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            meta = json.loads((file.metadata() or {})["scratchgan"])
+            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: damaged, cannot be read: {error}") from error
+    except KeyError:
+        raise CheckpointError(f"{path}: a safetensors file, but no checkpoint of a run") from None
+    if meta.get("version") != VERSION:
+        raise CheckpointError(
+            f"{path}: format version {meta.get('version')} read, {VERSION} wanted"
+        )
+    return arrays, meta
+
+
+def load_checkpoint(path, trainer, config):
+    """Put a trainer of the same configuration where the checkpoint was taken.
+
+    Returns
+    -------
+    fixed_noise : array (n, z_dim)
+
+    Raises
+    ------
+    CheckpointError
+        The file cannot be read, or belongs to a run with another configuration; the message
+        names every key that differs. The trainer is untouched then.
+    """
+    arrays, meta = read_checkpoint(path)
+    saved = meta["config"]
+    differing = [
+        f"{key}: {saved.get(key)!r} there, {config.get(key)!r} here"
+        for key in sorted(saved.keys() | config.keys())
+        if saved.get(key) != config.get(key)
+    ]
+    if differing:
+        raise CheckpointError(f"{path}: from a different run ({'; '.join(differing)})")
+    try:
+        restore(trainer, arrays, meta)
+    except (KeyError, ValueError) as error:
+        raise CheckpointError(f"{path}: does not fit this run: {error}") from error
+    return arrays["fixed_noise"]
+
+
+def restore(trainer, arrays, meta):
+    """Give the trainer all state that `save_checkpoint` took from it."""
+    for name, network in _networks(trainer).items():
+        network.load_state_dict(_below(name, arrays))
+    for name, optimiser in _optimisers(trainer).items():
+        optimiser.load_state_dict({"t": meta[f"{name}/t"], **_below(name, arrays)})
+    if trainer.average:
+        trainer.average.t = meta["average/t"]
+    trainer.batches.restore({**meta["batches"], "order": arrays["batches/order"]})
+    for name, rng in _generators(trainer).items():
+        rng.bit_generator.state = meta["random"][name]
+    trainer.step_count = meta["step"]
+
+
+def _below(name, arrays):
+    prefix = f"{name}/"
+    return {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}
+
+
+def _networks(trainer):
+    networks = {"generator": trainer.generator, "discriminator": trainer.discriminator}
+    return networks | ({"average": trainer.average.mean} if trainer.average else {})
+
+
+def _optimisers(trainer):
+    return {"g_optimiser": trainer.g_optimiser, "d_optimiser": trainer.d_optimiser}
+
+
+def _generators(trainer):
+    """The trainer's own random generator, and that of every layer that draws."""
+    found = {"trainer": trainer.rng}
+    for name in ("generator", "discriminator"):
+        for key, layer in getattr(trainer, name).sublayers().items():
+            if layer.rng is not None:
+                found[f"{name}/{key}"] = layer.rng
+    return found

@@ -1,0 +1,131 @@
+"""The command line that all training examples share."""
+
+import argparse
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+from ..backend import BackendError
+from ..losses import ADVERSARIAL
+from ..optim import OPTIMISERS
+from .monitor import DivergenceError
+from .run import Config, Stopped, train
+
+__all__ = ["exit_status", "parser", "train_from"]
+
+
+def parser(description, models, out, steps, **defaults):
+    """An argument parser for a training example.
+
+    Parameters
+    ----------
+    description : str
+    models : list of str
+        Choices of ``--model``; the first is the default.
+    out : str
+        Default folder of the run.
+    steps : int
+        Default length of the run.
+    **defaults
+        Of the fields of `Config`, where they are not those of `Config` itself.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+    """
+    p = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    where = p.add_argument_group("where")
+    where.add_argument("--backend", choices=["auto", "numpy", "cupy"], default="auto")
+    where.add_argument("--out", default=out, type=Path, help="folder of the run")
+    where.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
+    where.add_argument("--save-every", type=_positive, default=500, help="steps between samples")
+
+    length = p.add_argument_group("how long").add_mutually_exclusive_group()
+    length.add_argument("--steps", type=_positive, default=steps, help="training steps")
+    length.add_argument("--epochs", type=_positive, help="passes over the data, instead of --steps")
+
+    game = p.add_argument_group("what")
+    game.add_argument("--model", choices=models, default=models[0])
+    game.add_argument("--loss", choices=list(ADVERSARIAL), help="the game that is played")
+    game.add_argument("--smooth", type=float, help="label smoothing: D(x) is to be 1 - SMOOTH")
+    game.add_argument("--noise", choices=["normal", "uniform"], help="N(0, 1) or U(-1, 1)")
+    game.add_argument("--seed", type=int, help="of everything that is random")
+
+    how = p.add_argument_group("how")
+    how.add_argument("--batch-size", type=_positive, help="images a step")
+    how.add_argument("--d-steps", type=_positive, help="steps of D for each step of G")
+    how.add_argument("--g-optimiser", choices=list(OPTIMISERS))
+    how.add_argument("--d-optimiser", choices=list(OPTIMISERS))
+    how.add_argument("--g-lr", type=float, help="learning rate of the generator")
+    how.add_argument("--d-lr", type=float, help="learning rate of the discriminator")
+    how.add_argument("--beta1", type=float, help="decay of Adam's mean gradient")
+    how.add_argument("--l2-generator", type=float, help="L2 penalty on G's weights")
+    how.add_argument("--ema", type=float, help="samples from a running mean of G's weights; 0: off")
+    how.add_argument("--dtype", choices=["float32", "float64"])
+    own = {f.name: f.default for f in fields(Config) if f.name not in ("data", "model")}
+    p.set_defaults(**(own | defaults))
+    return p
+
+
+def train_from(options, data):
+    """Train as the command line says.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        From `parser`.
+    data : Dataset
+
+    Returns
+    -------
+    Trainer
+    """
+    names = [f.name for f in fields(Config) if f.name != "data"]
+    about = f"{data.name} ({', '.join(map(str, data.images.shape))})"
+    config = Config(data=about, **{name: getattr(options, name) for name in names})
+    steps = options.steps
+    if options.epochs:
+        steps = options.epochs * (len(data.images) // (config.batch_size * config.d_steps))
+    return train(
+        config,
+        data.images,
+        options.out,
+        steps=steps,
+        backend=options.backend,
+        resume=options.resume,
+        save_every=options.save_every,
+    )
+
+
+def exit_status(job):
+    """Do a job; an error of the user's becomes one line on stderr and an exit status.
+
+    Parameters
+    ----------
+    job : callable, () -> int or None
+
+    Returns
+    -------
+    int
+        0 done, 1 training failed, 2 something the user gave cannot be used, 130 stopped by Ctrl-C.
+    """
+    try:
+        return job() or 0
+    except DivergenceError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except (ValueError, OSError, BackendError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except Stopped as error:
+        print(error, file=sys.stderr)
+        return 130
+
+
+def _positive(text):
+    n = int(text)
+    if n < 1:
+        raise argparse.ArgumentTypeError(f"{n} given, at least 1 wanted")
+    return n

@@ -1,0 +1,298 @@
+"""A training run: a folder with its configuration, metrics, samples and checkpoint.
+
+RUN_DIR/config.json             what makes this run this run
+RUN_DIR/metrics.csv             a row every few steps
+RUN_DIR/samples/00001000.png    a grid from the fixed noise, every ``save_every`` steps
+RUN_DIR/checkpoint.safetensors  the newest good state
+RUN_DIR/losses.png, samples.gif written at the end
+"""
+
+import csv
+import json
+import signal
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from .. import losses, optim, plots
+from ..backend import get_backend, ops_of
+from ..files import write_atomically
+from .checkpoint import CheckpointError, load_checkpoint, read_checkpoint, save_checkpoint
+from .models import model
+from .monitor import Monitor, spread
+from .trainer import Trainer, draw_noise, generate
+
+__all__ = ["Config", "Stopped", "build", "load_generator", "train"]
+
+COLUMNS = ("step", "epoch", "d_loss", "g_loss", "d_real", "d_fake", "images_per_second")
+METRICS_EVERY = 10  # steps
+FIXED = 64  # samples in a grid
+CHECKPOINT = "checkpoint.safetensors"
+
+
+class Stopped(Exception):  # noqa: N818
+    """The user asked the run to stop; it has been saved."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """What makes a run this run: two runs that agree in all of it give the same numbers.
+
+    Attributes are the options of the examples by the same names; see ``--help`` there.
+    """
+
+    data: str
+    model: str = "mlp"
+    loss: str = "non-saturating"
+    smooth: float = 0.0
+    batch_size: int = 128
+    seed: int = 0
+    g_optimiser: str = "adam"
+    d_optimiser: str = "adam"
+    g_lr: float = 2e-4
+    d_lr: float = 2e-4
+    beta1: float = 0.5
+    d_steps: int = 1
+    noise: str = "normal"
+    l2_generator: float = 0.0
+    ema: float = 0.0
+    dtype: str = "float32"
+
+
+def build(config, images, backend="auto"):
+    """The `Trainer` that a configuration describes, before its first step.
+
+    Parameters
+    ----------
+    config : Config
+    images : uint8 array (M, H, W, C)
+    backend : {"auto", "numpy", "cupy"}
+    """
+    networks = model(config.model)
+    if images.shape[1:] != networks.image_shape:
+        raise ValueError(
+            f"data {config.data}: images of shape {images.shape[1:]} given, "
+            f"{networks.image_shape} wanted by model {config.model!r}"
+        )
+    # Three streams from one seed: a change to one network's draws leaves the others alone.
+    g_rng, d_rng, rng = np.random.default_rng(config.seed).spawn(3)
+    generator = networks.generator().initialize(g_rng, backend, config.dtype)
+    discriminator = networks.discriminator().initialize(d_rng, backend, config.dtype)
+
+    def optimiser(name, network, lr):
+        options = {"beta1": config.beta1} if name == "adam" else {}
+        return optim.by_name(name, network, lr=lr, **options)
+
+    return Trainer(
+        generator,
+        discriminator,
+        losses.adversarial(config.loss, smooth=config.smooth),
+        optimiser(config.g_optimiser, generator, config.g_lr),
+        optimiser(config.d_optimiser, discriminator, config.d_lr),
+        images,
+        rng,
+        z_dim=networks.z_dim,
+        batch_size=config.batch_size,
+        d_steps=config.d_steps,
+        noise=config.noise,
+        l2_generator=config.l2_generator,
+        average=optim.EMA(generator, config.ema) if config.ema else None,
+    )
+
+
+def train(config, images, out, *, steps, backend="auto", resume=False, save_every=500):
+    """Train, and leave everything worth keeping in a folder.
+
+    Parameters
+    ----------
+    config : Config
+    images : uint8 array (M, H, W, C)
+    out : path-like
+        The run's folder; made where it does not exist.
+    steps : int
+        In all, those before a resume included.
+    backend : {"auto", "numpy", "cupy"}
+    resume : bool
+        Go on from the folder's checkpoint, bit for bit as if never stopped; without one, start.
+    save_every : int
+        Steps from one sample grid and checkpoint to the next.
+
+    Returns
+    -------
+    Trainer
+
+    Raises
+    ------
+    Stopped
+        After Ctrl-C: a checkpoint has been written.
+    DivergenceError
+        A loss or a parameter is not finite: the last good checkpoint has been kept.
+    CheckpointError
+        The folder's checkpoint is damaged, or a different run's; or there is one and ``resume``
+        is False.
+    """
+    ops = get_backend(backend)
+    trainer = build(config, images, ops)
+    out = Path(out)
+    path = out / CHECKPOINT
+    if resume and not path.exists():
+        print(f"no checkpoint in {out} yet: starting at step 0", file=sys.stderr)
+    if resume and path.exists():
+        fixed_noise = load_checkpoint(path, trainer, asdict(config))
+        _drop_rows_after(out / "metrics.csv", trainer.step_count)
+    elif path.exists():
+        raise CheckpointError(f"{path}: exists already; --resume goes on with it, or choose --out")
+    else:
+        fixed_noise = draw_noise(trainer.rng, FIXED, trainer.z_dim, config.noise)
+        (out / "samples").mkdir(parents=True, exist_ok=True)
+        _write_text(out / "config.json", json.dumps(asdict(config), indent=2) + "\n")
+        _write_text(out / "metrics.csv", ",".join(COLUMNS) + "\n")
+    print(f"{config.model} on {config.data}, backend {ops.name}, into {out}", file=sys.stderr)
+    _Run(trainer, config, out, fixed_noise, save_every).go_on_to(steps)
+    return trainer
+
+
+class _Run:
+    """The loop around a trainer: metrics, samples, checkpoints, warnings."""
+
+    def __init__(self, trainer, config, out, fixed_noise, save_every):
+        self.trainer, self.config, self.out = trainer, config, out
+        self.fixed_noise, self.save_every = fixed_noise, save_every
+        self.monitor = Monitor(spread(trainer.images[:1000]))
+
+    def go_on_to(self, steps):
+        """Train up to step ``steps``, saving as it goes."""
+        trainer = self.trainer
+        size = trainer.batch_size * trainer.d_steps
+        if trainer.step_count == 0:
+            self.save()
+        with (
+            _ctrl_c_raises_a_flag() as flag,
+            open(self.out / "metrics.csv", "a", buffering=1) as metrics,
+            tqdm(
+                total=steps * size,
+                initial=trainer.step_count * size,
+                unit="img",
+                unit_scale=True,
+                dynamic_ncols=True,
+            ) as bar,
+        ):
+            self.since = time.perf_counter(), trainer.step_count
+            while trainer.step_count < steps and not flag:
+                step = trainer.step()
+                bar.update(size)
+                if trainer.step_count % METRICS_EVERY == 0 or trainer.step_count == steps:
+                    self.report(step, metrics, bar)
+                if trainer.step_count % self.save_every == 0:
+                    self.save()
+        if trainer.step_count % self.save_every:
+            self.save()
+        if flag:
+            raise Stopped(f"stopped at step {trainer.step_count}; go on with --resume")
+        self.draw()
+
+    def report(self, step, metrics, bar):
+        """A row of metrics, the bar's text, and a warning where one is due."""
+        trainer = self.trainer
+        count, values = trainer.step_count, {k: float(v) for k, v in step._asdict().items()}
+        now, (then, before) = time.perf_counter(), self.since
+        speed = (count - before) * trainer.batch_size * trainer.d_steps / (now - then)
+        self.since = now, count
+        row = [count, trainer.batches.epoch, *(f"{v:.6g}" for v in values.values()), f"{speed:.0f}"]
+        metrics.write(",".join(map(str, row)) + "\n")
+        bar.set_postfix_str(
+            f"epoch {trainer.batches.epoch}, D loss {values['d_loss']:.3f}, "
+            f"G loss {values['g_loss']:.3f}, D(x) {values['d_real']:.2f}, "
+            f"D(G(z)) {values['d_fake']:.2f}",
+            refresh=False,
+        )
+        self.monitor.check_finite(count, D_loss=values["d_loss"], G_loss=values["g_loss"])
+        self.warn(self.monitor.watch_beliefs(count, values["d_real"], values["d_fake"]))
+
+    def save(self):
+        """A sample grid and a checkpoint, unless there is nothing good to keep."""
+        trainer, count = self.trainer, self.trainer.step_count
+        for name in ("generator", "discriminator"):
+            theta = getattr(trainer, name).theta
+            largest = float(ops_of(theta).xp.abs(theta).max())
+            self.monitor.check_finite(count, **{f"largest parameter of the {name}": largest})
+        images = generate(trainer.best_generator, self.fixed_noise)
+        plots.save_image(plots.sample_grid(images), self.out / "samples" / f"{count:08}.png")
+        if count:
+            self.warn(self.monitor.watch_samples(count, images))
+        save_checkpoint(self.out / CHECKPOINT, trainer, asdict(self.config), self.fixed_noise)
+
+    def draw(self):
+        """The loss curves and the animation of the whole run."""
+        with open(self.out / "metrics.csv", newline="") as file:
+            rows = list(csv.DictReader(file))
+        columns = {name: np.array([float(row[name]) for row in rows]) for name in COLUMNS}
+        plots.loss_curves(columns, self.out / "losses.png")
+        frames = sorted((self.out / "samples").glob("*.png"))
+        plots.save_animation(frames, self.out / "samples.gif")
+
+    def warn(self, message):
+        """A line above the progress bar."""
+        if message:
+            tqdm.write(f"warning: {message}", file=sys.stderr)
+
+
+def load_generator(run_dir, backend="auto"):
+    """The generator of a run as its checkpoint has it, and the run's configuration.
+
+    Returns
+    -------
+    generator : Sequential
+    config : dict
+    """
+    path = Path(run_dir) / CHECKPOINT
+    arrays, meta = read_checkpoint(path)
+    config = meta["config"]
+    generator = model(config["model"]).generator().initialize(0, backend, config["dtype"])
+    prefix = "average/" if config["ema"] else "generator/"
+    state = {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}
+    try:
+        generator.load_state_dict(state)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    return generator, config
+
+
+@contextmanager
+def _ctrl_c_raises_a_flag():
+    """Within, the first Ctrl-C makes the yielded list true, and the second one interrupts.
+
+    So a step is never cut in two, and what is saved is a state that really was.
+    """
+    flag = []
+
+    def handler(signum, frame):
+        flag.append(signum)
+        signal.signal(signal.SIGINT, before)
+
+    try:
+        before = signal.signal(signal.SIGINT, handler)
+    except ValueError:  # not in the main thread, where signals do not arrive
+        yield flag
+        return
+    try:
+        yield flag
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _drop_rows_after(path, step):
+    """Forget the metrics of steps after the checkpoint: they will be made again."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    complete = [line for line in lines[1:] if line.count(",") == len(COLUMNS) - 1]
+    kept = [line for line in complete if int(line.partition(",")[0]) <= step]
+    _write_text(path, "\n".join([",".join(COLUMNS), *kept]) + "\n")
+
+
+def _write_text(path, text):
+    write_atomically(path, lambda file: file.write(text.encode()))

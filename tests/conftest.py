@@ -1,0 +1,33 @@
+import pytest
+from hypothesis import settings
+
+from scratchgan import BackendError, get_backend
+
+# The same examples on every run: a red test means that the code has changed.
+settings.register_profile("scratchgan", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("scratchgan")
+
+
+@pytest.fixture(scope="session")
+def cupy_ops():
+    """The CuPy backend, where there is a device; for tests marked ``gpu``."""
+    try:
+        return get_backend("cupy")
+    except BackendError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def torch():
+    """PyTorch, where it is installed; for tests marked ``torch``."""
+    torch = pytest.importorskip("torch")
+    torch.set_num_threads(1)
+    return torch
+
+
+@pytest.fixture(scope="session")
+def reference(torch):
+    """The module of PyTorch twins."""
+    from . import reference
+
+    return reference

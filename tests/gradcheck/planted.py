@@ -1,0 +1,608 @@
+"""Wrong layers: each is a right one with exactly one mistake, of a kind people really make.
+
+`PLANTED` lists them with what a check should say. Read a class against the layer it is made from.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scratchgan import (
+    BatchNorm,
+    Conv2D,
+    ConvTranspose2D,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    LayerNorm,
+    LeakyReLU,
+    ReLU,
+    Residual,
+    Sequential,
+    Softplus,
+    Tanh,
+    UpSample2D,
+)
+
+# ---- wrong first derivatives -----------------------------------------------------------------
+
+
+class SignOfDx(Dense):
+    def adjoint(self, dy, in_shape=None):
+        return -(dy @ self.w.value.T)
+
+
+class SignOfBias(Dense):
+    def backward_params(self, dy, cache):
+        self.w.grad += self.weight_grad(cache, dy)
+        self.b.grad -= dy.sum(0)
+
+
+class NoTranspose(Dense):
+    def adjoint(self, dy, in_shape=None):
+        return dy @ self.w.value
+
+
+class TransposedWeightGrad(Dense):
+    def weight_grad(self, x, dy):
+        return dy.T @ x
+
+
+class DividedByN(Dense):
+    def weight_grad(self, x, dy):
+        return x.T @ dy / len(x)
+
+
+class Doubled(Dense):
+    def weight_grad(self, x, dy):
+        return 2 * (x.T @ dy)
+
+
+class BiasOverWrongAxis(Dense):
+    def backward_params(self, dy, cache):
+        self.w.grad += self.weight_grad(cache, dy)
+        self.b.grad += dy.sum(1)
+
+
+class WrongShapeOfDx(Conv2D):
+    def adjoint(self, dy, in_shape=None):
+        return super().adjoint(dy)  # the smallest size, not that of x
+
+
+class Square(Layer):
+    """A right layer: y = x^2."""
+
+    def forward(self, x, train=True):
+        return x * x, x
+
+    def backward(self, dy, cache, into_params=True):
+        return 2 * cache * dy
+
+    def double_backward(self, t, dy, cache):
+        return 2 * cache * t, 2 * t * dy
+
+
+class SquareWithoutTwo(Square):
+    def backward(self, dy, cache, into_params=True):
+        return cache * dy
+
+
+class UnscaledDropout(Dropout):
+    def backward(self, dy, cache, into_params=True):
+        return dy if cache is None else dy * (cache > 0)
+
+
+class FreshMask(Dropout):
+    def backward(self, dy, cache, into_params=True):
+        return dy if cache is None else super().forward(dy)[0]
+
+
+class SlopeOnWrongSide(LeakyReLU):
+    def backward(self, dy, cache, into_params=True):
+        return np.where(cache > 0, self.slope * dy, dy)
+
+
+class MaskFromGradient(ReLU):
+    def backward(self, dy, cache, into_params=True):
+        return np.where(dy > 0, dy, 0)
+
+
+class TanhOfInput(Tanh):
+    def forward(self, x, train=True):
+        return self.f(x), x
+
+
+class FlattenColumnsFirst(Flatten):
+    def adjoint(self, dy, in_shape=None):
+        return dy.reshape(in_shape, order="F")
+
+
+class UpSampleByMean(UpSample2D):
+    def adjoint(self, dy, in_shape=None):
+        return super().adjoint(dy) / self.factor**2
+
+
+class ForgotIdentity(Residual):
+    def backward(self, dy, cache, into_params=True):
+        return Sequential.backward(self, dy, cache, into_params)
+
+
+# ---- convolutions ----------------------------------------------------------------------------
+
+
+class AdjointWithoutStride(Conv2D):
+    def adjoint(self, dy, in_shape=None):
+        stride, self.stride = self.stride, (1, 1)
+        dx = super().adjoint(dy, in_shape)
+        self.stride = stride
+        return dx
+
+
+class AdjointOffByOne(Conv2D):
+    def adjoint(self, dy, in_shape=None):
+        return np.roll(super().adjoint(dy, in_shape), 1, axis=1)
+
+
+class WeightGradOffByOne(Conv2D):
+    def weight_grad(self, x, dy):
+        return super().weight_grad(np.roll(x, 1, axis=2), dy)
+
+
+class FlippedKernel(Conv2D):
+    def adjoint(self, dy, in_shape=None):
+        w, self.w.value = self.w.value, self.w.value[::-1, ::-1]
+        dx = super().adjoint(dy, in_shape)
+        self.w.value = w
+        return dx
+
+
+class DroppedOutputPadding(ConvTranspose2D):
+    def adjoint(self, dy, in_shape=None):
+        rows, columns = (n - o for n, o in zip(dy.shape[1:3], self.output_padding, strict=True))
+        return super().adjoint(dy[:, :rows, :columns])
+
+
+class SwappedWeightGrad(ConvTranspose2D):
+    """The weight gradient of a Conv2D: two public projects have it."""
+
+    def weight_grad(self, x, dy):
+        right = super().weight_grad(x, dy)
+        return right.transpose(0, 1, 3, 2).reshape(right.shape)
+
+
+# ---- normalisations --------------------------------------------------------------------------
+
+
+class WrongAxes(BatchNorm):
+    def backward(self, dy, cache, into_params=True):
+        xhat, sigma, axes = cache
+        return super().backward(dy, (xhat, sigma, axes and (0,)), into_params)
+
+
+class NoMeanTerm(BatchNorm):
+    def project(self, t, cache):
+        xhat, sigma, axes = cache
+        if axes is None:
+            return t / sigma
+        return (t - xhat * (xhat * t).mean(axes, keepdims=True)) / sigma
+
+
+class NoVarianceTerm(BatchNorm):
+    def project(self, t, cache):
+        _, sigma, axes = cache
+        return t / sigma if axes is None else (t - t.mean(axes, keepdims=True)) / sigma
+
+
+class ForgottenEps(BatchNorm):
+    def backward(self, dy, cache, into_params=True):
+        xhat, sigma, axes = cache
+        return super().backward(dy, (xhat, np.sqrt(sigma**2 - self.eps), axes), into_params)
+
+
+class GammaGradOfOutput(LayerNorm):
+    def backward(self, dy, cache, into_params=True):
+        xhat, sigma, axes = cache
+        if into_params:
+            self.gamma.grad += self._sum(xhat * sigma * dy)
+            self.beta.grad += self._sum(dy)
+        return self.project(self.gamma.value * dy, cache)
+
+
+class ForgottenGamma(LayerNorm):
+    def backward(self, dy, cache, into_params=True):
+        super().backward(dy, cache, into_params)
+        return self.project(dy, cache)
+
+
+class BatchGradientInEvaluation(BatchNorm):
+    def forward(self, x, train=True):
+        y, (xhat, sigma, _) = super().forward(x, train)
+        return y, (xhat, sigma, self.axes(x))
+
+
+# ---- bad manners -----------------------------------------------------------------------------
+
+
+class KeepsInput(Dense):
+    """The fault of two public GANs: D(fake) overwrites what D(real) needs."""
+
+    def forward(self, x, train=True):
+        self.x = x
+        return super().forward(x, train)
+
+    def backward_params(self, dy, cache):
+        super().backward_params(dy, self.x)
+
+
+class ReusesBuffer(Tanh):
+    buffer = None
+
+    def forward(self, x, train=True):
+        if self.buffer is None or self.buffer.shape != x.shape or self.buffer.dtype != x.dtype:
+            self.buffer = np.empty_like(x)
+        y = np.tanh(x, out=self.buffer)
+        return y.copy(), y
+
+
+class ReplacesGradient(Dense):
+    def backward_params(self, dy, cache):
+        self.w.grad[...] = self.weight_grad(cache, dy)
+        self.b.grad[...] = dy.sum(0)
+
+
+class RebindsGradient(Dense):
+    def backward_params(self, dy, cache):
+        self.w.grad = self.w.grad + self.weight_grad(cache, dy)
+        self.b.grad += dy.sum(0)
+
+
+class ReplacesGradientWithoutDx(Dense):
+    def backward(self, dy, cache, into_params=True):
+        if into_params:
+            super().backward_params(dy, cache)
+        return self.adjoint(dy)
+
+    def backward_params(self, dy, cache):
+        self.w.grad[...] = self.weight_grad(cache, dy)
+        self.b.grad[...] = dy.sum(0)
+
+
+class WritesIntoDy(LeakyReLU):
+    def backward(self, dy, cache, into_params=True):
+        dy[cache <= 0] *= self.slope
+        return dy
+
+
+class WritesIntoX(LeakyReLU):
+    def forward(self, x, train=True):
+        x[x <= 0] *= self.slope
+        return x.copy(), x.copy()
+
+
+class WritesIntoXOnce(ReLU):
+    """After the first time it changes nothing any more."""
+
+    def forward(self, x, train=True):
+        np.maximum(x, 0, out=x)
+        return x.copy(), x.copy()
+
+
+class TrainsInBackward(Dense):
+    def backward(self, dy, cache, into_params=True):
+        dx = super().backward(dy, cache, into_params)
+        self.w.value -= 1e-3 * self.weight_grad(cache, dy)
+        return dx
+
+
+class IgnoresIntoParams(Dense):
+    def backward(self, dy, cache, into_params=True):
+        return super().backward(dy, cache, True)
+
+
+class ParamsWithoutBias(Dense):
+    def backward(self, dy, cache, into_params=True):
+        if into_params:
+            super().backward_params(dy, cache)
+        return self.adjoint(dy)
+
+    def backward_params(self, dy, cache):
+        self.w.grad += self.weight_grad(cache, dy)
+
+
+class ConsumesCache(Tanh):
+    def forward(self, x, train=True):
+        y = self.f(x)
+        return y, [y]
+
+    def backward(self, dy, cache, into_params=True):
+        return self.df(cache.pop()) * dy
+
+    def double_backward(self, t, dy, cache):
+        return super().double_backward(t, dy, cache[0])
+
+
+class ScalesCache(Tanh):
+    def forward(self, x, train=True):
+        y = self.f(x)
+        return y, y.copy()
+
+    def backward(self, dy, cache, into_params=True):
+        dx = self.df(cache) * dy
+        cache *= 0.5
+        return dx
+
+
+class SpoilsCache(ScalesCache):
+    def backward(self, dy, cache, into_params=True):
+        dx = self.df(cache) * dy
+        cache.fill(np.nan)
+        return dx
+
+
+class UpcastsOutput(Tanh):
+    def f(self, x):
+        return np.tanh(x) * np.ones(1)
+
+
+class UpcastsGradient(Tanh):
+    def df(self, y):
+        return np.float64(1) - y * y
+
+
+class RollsDice(Tanh):
+    def forward(self, x, train=True):
+        y = self.f(x) + 1e-3 * np.random.default_rng().random(x.shape)
+        return y, y
+
+
+# ---- wrong second order ----------------------------------------------------------------------
+
+
+class TwoInsteadOfThree(LayerNorm):
+    def double_backward(self, t, dy, cache):
+        xhat, sigma, axes = cache
+        jt, bend = super().double_backward(t, dy, cache)
+        mean = lambda a: (xhat * a).mean(axes, keepdims=True)  # noqa: E731
+        return jt, bend - mean(t) * mean(self.gamma.value * dy) * xhat / sigma**2
+
+
+class NoCurvature(LayerNorm):
+    def double_backward(self, t, dy, cache):
+        return super().double_backward(t, dy, cache)[0], None
+
+
+class NoGammaAtSecondOrder(LayerNorm):
+    def double_backward(self, t, dy, cache):
+        before = self.gamma.grad.copy()
+        result = super().double_backward(t, dy, cache)
+        self.gamma.grad[...] = before
+        return result
+
+
+class BendsInEvaluation(BatchNorm):
+    def double_backward(self, t, dy, cache):
+        xhat, sigma, axes = cache
+        return super().double_backward(t, dy, (xhat, sigma, axes or self.axes(xhat)))
+
+
+class SignOfCurvature(Tanh):
+    def d2f(self, y):
+        return 2 * y * (1 - y * y)
+
+
+class NoSecondDerivative(Softplus):
+    def d2f(self, y):
+        return None
+
+
+class InputInsteadOfTangent(Dense):
+    def double_backward(self, t, dy, cache):
+        self.w.grad += self.weight_grad(cache, dy)
+        return self.apply(t), None
+
+
+class BiasAtSecondOrder(Dense):
+    def double_backward(self, t, dy, cache):
+        self.backward_params(dy, t)
+        return self.apply(t), None
+
+
+class TangentWithBias(Dense):
+    def double_backward(self, t, dy, cache):
+        self.w.grad += self.weight_grad(t, dy)
+        return self.forward(t)[0], None
+
+
+class ForgotIdentityOfTangent(Residual):
+    def double_backward(self, t, dy, cache):
+        return Sequential.double_backward(self, t, dy, cache)
+
+
+class DropsCurvature(Sequential):
+    def double_backward(self, t, dy, cache):
+        return super().double_backward(t, dy, cache)[0], None
+
+
+class KeepsCurvatureFromParams(Sequential):
+    """What bends below does not reach the parameters of the layers before."""
+
+    def double_backward(self, t, dy, cache):
+        first = self.layers[0].grad.copy()
+        jt, bend = super().double_backward(t, dy, cache)
+        self.layers[0].grad[...] = first
+        return jt, bend
+
+
+class ReplacesAtSecondOrder(Dense):
+    def double_backward(self, t, dy, cache):
+        self.w.grad[...] = self.weight_grad(t, dy)
+        return self.apply(t), None
+
+
+class TrainsAtSecondOrder(Dense):
+    def double_backward(self, t, dy, cache):
+        result = super().double_backward(t, dy, cache)
+        self.w.value -= 1e-3 * self.w.grad
+        return result
+
+
+class SpoilsCacheAtSecondOrder(ScalesCache):
+    def backward(self, dy, cache, into_params=True):
+        return self.df(cache) * dy
+
+    def double_backward(self, t, dy, cache):
+        result = super().double_backward(t, dy, cache)
+        cache *= 0.5
+        return result
+
+
+class UpcastsAtSecondOrder(Tanh):
+    def d2f(self, y):
+        return np.float64(-2) * y * self.df(y)
+
+
+# ---- the list --------------------------------------------------------------------------------
+
+
+@dataclass
+class Planted:
+    """A mistake and what a check should say of it.
+
+    Attributes
+    ----------
+    wrong, right : type
+    arguments : tuple, keywords : dict
+        Of both constructors.
+    shape : tuple
+        Of the input, with the batch axis.
+    rows : set of str
+        Checks that must fail.
+    says : str
+        A part of the report's text.
+    """
+
+    wrong: type
+    right: type
+    arguments: tuple
+    shape: tuple
+    rows: set
+    says: str = ""
+    keywords: dict = None
+
+    def __str__(self):
+        return self.wrong.__name__
+
+    def make(self, kind):
+        return kind(*self.arguments, **(self.keywords or {}))
+
+
+def _dense(wrong, *rows, says="", n_out=5):
+    return Planted(wrong, Dense, (5, n_out), (4, 5), set(rows), says)
+
+
+def _conv(wrong, *rows):
+    keywords = {"kernel": 3, "stride": 2, "padding": 1}
+    return Planted(wrong, Conv2D, (2, 3), (2, 6, 7, 2), set(rows), keywords=keywords)
+
+
+def _transposed(wrong, *rows):
+    keywords = {"kernel": 3, "stride": 2, "padding": 1, "output_padding": 1}
+    return Planted(wrong, ConvTranspose2D, (3, 2), (2, 3, 4, 3), set(rows), keywords=keywords)
+
+
+def _batch_norm(wrong, *rows):
+    return Planted(wrong, BatchNorm, (3,), (2, 3, 4, 3), set(rows))
+
+
+def _layer_norm(wrong, *rows):
+    return Planted(wrong, LayerNorm, (5,), (4, 5), set(rows))
+
+
+def _entries(wrong, right, *rows, says="", arguments=()):
+    return Planted(wrong, right, arguments, (4, 6), set(rows), says)
+
+
+def _nested(wrong, right, *rows):
+    layers = Dense(5, 6), Tanh(), Dense(6, 5)
+    return Planted(wrong, right, layers, (4, 5), set(rows))
+
+
+_ADJOINT = "<apply(x), dy> = <x, adjoint(dy)>"
+_WEIGHTS = "<apply(x), dy> = <w, weight_grad(x, dy)>"
+_TANGENT = "<J t, dy> = <t, J^T dy>"
+_UNTOUCHED = "x, dy and weights left alone"
+_TWICE = "a cache can be used twice"
+
+PLANTED = [
+    _dense(SignOfDx, "dx", _ADJOINT, _TANGENT, says="every entry has the wrong sign"),
+    _dense(SignOfBias, "db", says="every entry has the wrong sign"),
+    _dense(NoTranspose, "dx", _ADJOINT, says="entries differ in no simple way"),
+    _dense(TransposedWeightGrad, "dw", _WEIGHTS, says="a transpose"),
+    _dense(DividedByN, "dw", _WEIGHTS, says="every entry is 0.25 times what it should be"),
+    _dense(Doubled, "dw", "second order dw", _WEIGHTS, says="every entry is 2 times"),
+    _dense(BiasOverWrongAxis, "db", n_out=4),
+    _conv(AdjointWithoutStride, "dx", _ADJOINT),
+    _conv(AdjointOffByOne, "dx", _ADJOINT),
+    _conv(WeightGradOffByOne, "dw", _WEIGHTS),
+    _conv(FlippedKernel, "dx", _ADJOINT),
+    Planted(
+        WrongShapeOfDx,
+        Conv2D,
+        (2, 3),
+        (2, 6, 6, 2),
+        {"dx has the shape of x"},
+        keywords={"kernel": 3, "stride": 2},
+    ),
+    _transposed(DroppedOutputPadding, "dx", _ADJOINT),
+    _transposed(SwappedWeightGrad, "dw", _WEIGHTS),
+    _entries(SquareWithoutTwo, Square, "dx", says="every entry is 0.5 times"),
+    _entries(UnscaledDropout, Dropout, "dx", says="every entry is 0.7 times", arguments=(0.3,)),
+    _entries(FreshMask, Dropout, "dx", arguments=(0.3,)),
+    _entries(SlopeOnWrongSide, LeakyReLU, "dx"),
+    _entries(MaskFromGradient, ReLU, "dx"),
+    _entries(TanhOfInput, Tanh, "dx"),
+    Planted(FlattenColumnsFirst, Flatten, (), (2, 3, 4, 2), {"dx", _ADJOINT}),
+    Planted(UpSampleByMean, UpSample2D, (2,), (2, 3, 4, 2), {"dx", _ADJOINT}, "is 0.25 times"),
+    _nested(ForgotIdentity, Residual, "dx"),
+    _batch_norm(WrongAxes, "dx"),
+    _batch_norm(NoMeanTerm, "dx", _TANGENT),
+    _batch_norm(NoVarianceTerm, "dx", _TANGENT),
+    _batch_norm(ForgottenEps, "dx"),
+    _layer_norm(GammaGradOfOutput, "dgamma"),
+    _layer_norm(ForgottenGamma, "dx"),
+    _batch_norm(BatchGradientInEvaluation, "dx (evaluation)"),
+    _dense(KeepsInput, "two batches in flight"),
+    _entries(ReusesBuffer, Tanh, "two batches in flight"),
+    _dense(ReplacesGradient, "gradients add up"),
+    _dense(RebindsGradient, "into_params=False"),
+    _dense(ReplacesGradientWithoutDx, "gradients add up"),
+    _entries(WritesIntoDy, LeakyReLU, _UNTOUCHED),
+    _entries(WritesIntoX, LeakyReLU, _UNTOUCHED),
+    _entries(WritesIntoXOnce, ReLU, _UNTOUCHED),
+    _dense(TrainsInBackward, _UNTOUCHED),
+    _dense(IgnoresIntoParams, "into_params=False"),
+    _dense(ParamsWithoutBias, "backward_params = backward"),
+    _entries(ConsumesCache, Tanh, "backward runs", says="IndexError: pop from empty list"),
+    _entries(ScalesCache, Tanh, _TWICE),
+    _entries(SpoilsCache, Tanh, _TWICE),
+    _entries(UpcastsOutput, Tanh, "float32 stays float32", says="y is float64"),
+    _entries(UpcastsGradient, Tanh, "float32 stays float32", says="dx is float64"),
+    _entries(RollsDice, Tanh, "forward repeats itself"),
+    _layer_norm(TwoInsteadOfThree, "second order dx"),
+    _layer_norm(NoCurvature, "second order dx"),
+    _layer_norm(NoGammaAtSecondOrder, "second order dgamma"),
+    _batch_norm(BendsInEvaluation, "second order dx (evaluation)"),
+    _entries(SignOfCurvature, Tanh, "second order dx", says="every entry has the wrong sign"),
+    _entries(NoSecondDerivative, Softplus, "second order dx", says="zero everywhere"),
+    _dense(InputInsteadOfTangent, "second order dw"),
+    _dense(BiasAtSecondOrder, "second order db", says="the true gradient is zero"),
+    _dense(TangentWithBias, _TANGENT),
+    _nested(ForgotIdentityOfTangent, Residual, _TANGENT),
+    _nested(DropsCurvature, Sequential, "second order dx"),
+    _nested(KeepsCurvatureFromParams, Sequential, "second order d0.w"),
+    _dense(ReplacesAtSecondOrder, "gradients add up"),
+    _dense(TrainsAtSecondOrder, "double_backward leaves inputs alone"),
+    _entries(SpoilsCacheAtSecondOrder, ScalesCache.__base__, _TWICE),
+    _entries(UpcastsAtSecondOrder, Tanh, "float32 stays float32"),
+]
