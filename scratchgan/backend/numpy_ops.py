@@ -59,8 +59,8 @@ def leaky_relu(x, slope):
 
 
 def leaky_relu_grad(dy, y, slope):
-    """dy where y > 0, slope * dy elsewhere."""
-    return np.where(y > 0, dy, slope * dy)
+    """dy where y > 0, slope * dy elsewhere: max([y > 0], slope) is the factor, without a branch."""
+    return dy * np.maximum(y > 0, slope, dtype=dy.dtype)
 
 
 def sigmoid(x):

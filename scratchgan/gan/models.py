@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..layers import Dense, Flatten, LeakyReLU, Reshape, Sequential, Tanh
+from ..layers import BatchNorm, Dense, Flatten, LeakyReLU, Reshape, Sequential, Tanh
 
 __all__ = ["MODELS", "Model", "model"]
 
@@ -31,8 +31,10 @@ def mlp_generator():
     """100-128-256-784."""
     return Sequential(
         Dense(100, 128),
+        BatchNorm(128),
         LeakyReLU(0.2),
         Dense(128, 256),
+        BatchNorm(256),
         LeakyReLU(0.2),
         Dense(256, 784),
         Tanh(),
@@ -55,7 +57,12 @@ def mlp_discriminator():
 def mlp_small_generator():
     """100-256-784."""
     return Sequential(
-        Dense(100, 256), LeakyReLU(0.2), Dense(256, 784), Tanh(), Reshape((28, 28, 1))
+        Dense(100, 256),
+        BatchNorm(256),
+        LeakyReLU(0.2),
+        Dense(256, 784),
+        Tanh(),
+        Reshape((28, 28, 1)),
     )
 
 

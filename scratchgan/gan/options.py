@@ -33,9 +33,7 @@ def parser(description, models, out, steps, **defaults):
     -------
     argparse.ArgumentParser
     """
-    p = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    p = argparse.ArgumentParser(description=description, formatter_class=_HelpFormatter)
     where = p.add_argument_group("where")
     where.add_argument("--backend", choices=["auto", "numpy", "cupy"], default="auto")
     where.add_argument("--out", default=out, type=Path, help="folder of the run")
@@ -122,6 +120,14 @@ def exit_status(job):
     except Stopped as error:
         print(error, file=sys.stderr)
         return 130
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """The description as it was written, and every default that says something."""
+
+    def _get_help_string(self, action):
+        said = not any(action.default is nothing for nothing in (None, False, argparse.SUPPRESS))
+        return f"{action.help or ''} (default: %(default)s)" if said else action.help
 
 
 def _positive(text):

@@ -26,6 +26,18 @@ FEW = 400  # arrays up to this size, in layers of up to ten times this, are chec
 TRIES = 5  # new random inputs, where differences straddle a kink
 
 
+HINTS = {
+    "forward repeats itself": "randomness must come from a Generator kept on the layer",
+    "x, dy and weights left alone": "backward (or forward) writes into one of them",
+    "double_backward leaves inputs alone": "it writes into x, t or dy",
+    "a cache can be used twice": "backward changes the cache, or replaces Param.grad: use +=",
+    "two batches in flight": "backward reads what the second forward left on self: use the cache",
+    "backward_params = backward": "the gradients without dx must be those with dx",
+    "into_params=False": "gradients must stay as they are then, and dx the same",
+    "gradients add up": "Param.grad was replaced, not added to: use +=",
+}
+
+
 class KinkError(Exception):
     """The differences do not settle here."""
 
@@ -81,7 +93,7 @@ def check_loss(loss, *shapes, seed=0):
     arrays = [rng.standard_normal(shape) for shape in shapes]
     before = [a.copy() for a in arrays]
     _, *gradients = loss(*arrays)
-    report.rows.append(_same("inputs left alone", arrays, before))
+    report.rows.append(_same("x, dy and weights left alone", arrays, before))
     for i, (a, gradient) in enumerate(zip(arrays, gradients, strict=True)):
         try:
             what, value = f"d/d input {i}", lambda: loss(*arrays)[0]
@@ -289,7 +301,7 @@ def _same(what, arrays, wanted):
     for a, w in zip(arrays, wanted, strict=True):
         scale = np.abs(w).max(initial=0) or 1.0
         error = max(error, float(np.abs(a - w).max(initial=0) / scale))
-    return Row(what, error, ADJOINT, "values differ")
+    return Row(what, error, ADJOINT, f"hint: {HINTS.get(what, 'values differ')}")
 
 
 def _no_limit(kink):

@@ -1,0 +1,231 @@
+import math
+
+import numpy as np
+import pytest
+
+from scratchgan.losses import (
+    ADVERSARIAL,
+    LeastSquares,
+    Minimax,
+    NonSaturating,
+    adversarial,
+    binary_cross_entropy,
+    softmax_cross_entropy,
+)
+
+from .compare import assert_close
+
+
+def column(*numbers):
+    return np.array(numbers, dtype=float)[:, None]
+
+
+RNG = np.random.default_rng(0)
+REAL, FAKE = 3 * RNG.standard_normal((5, 1)), 3 * RNG.standard_normal((7, 1))
+
+
+# ---- values known by heart -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [Minimax, NonSaturating])
+@pytest.mark.parametrize("smooth", [0, 0.1, 0.5])
+def test_an_undecided_discriminator_loses_two_log_two(kind, smooth):
+    """-log(1/2) a sample, whatever it is to say."""
+    value, dreal, dfake = kind(smooth=smooth).discriminator(np.zeros((4, 1)), np.zeros((2, 1)))
+    assert value == pytest.approx(2 * math.log(2), rel=1e-15)
+    assert_close(dreal, np.full((4, 1), (0.5 - (1 - smooth)) / 4), 1e-15)
+    assert_close(dfake, np.full((2, 1), 0.5 / 2), 1e-15)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "slope"),
+    [(Minimax, -math.log(2), -0.5), (NonSaturating, math.log(2), -0.5), (LeastSquares, 0.5, -1)],
+)
+def test_the_generator_against_an_undecided_discriminator(kind, value, slope):
+    found, dfake = kind().generator(np.zeros((4, 1)))
+    assert found == pytest.approx(value, rel=1e-15)
+    assert_close(dfake, np.full((4, 1), slope / 4), 1e-15)
+
+
+def test_least_squares_in_numbers():
+    loss = LeastSquares(smooth=0.25)
+    value, dreal, dfake = loss.discriminator(column(1.75, 0.75), column(-2.0))
+    assert value == pytest.approx((1 + 0) / 4 + 4 / 2)
+    assert_close(dreal, column(0.5, 0), 1e-15)
+    assert_close(dfake, column(-2), 1e-15)
+    value, dfake = loss.generator(column(3, 1))  # G is not smoothed
+    assert value == pytest.approx(1)
+    assert_close(dfake, column(1, 0), 1e-15)
+
+
+def test_minimax_is_zero_sum():
+    """What D gains on fake samples G loses."""
+    both, *_ = Minimax().discriminator(REAL, FAKE)
+    real_only, _ = binary_cross_entropy(REAL, 1)
+    assert Minimax().generator(FAKE)[0] == pytest.approx(real_only - both)
+
+
+def test_smoothing_moves_the_optimum_of_d():
+    """At D(x) = 1 - smooth, that is the logit log((1 - smooth) / smooth), the slope is 0."""
+    at = np.full((3, 1), math.log(0.9 / 0.1))
+    _, dreal, _ = NonSaturating(smooth=0.1).discriminator(at, FAKE)
+    assert np.abs(dreal).max() < 1e-16
+
+
+def test_smoothing_is_one_sided():
+    _, dreal, dfake = NonSaturating(smooth=0.3).discriminator(REAL, FAKE)
+    _, plain_real, plain_fake = NonSaturating().discriminator(REAL, FAKE)
+    np.testing.assert_array_equal(dfake, plain_fake)
+    assert_close(dreal - plain_real, np.full((5, 1), 0.3 / 5), 1e-14)
+
+
+# ---- where others overflow -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("logit", "target", "value", "slope"),
+    [
+        (1000, 1, 0, 0),
+        (-1000, 1, 1000, -1),
+        (1000, 0, 1000, 1),
+        (-1000, 0, 0, 0),
+        (1000, 0.9, 100, 0.1),
+        (-1000, 0.9, 900, -0.9),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_extreme_logits_keep_their_slope(logit, target, value, slope, dtype):
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        found, dlogits = binary_cross_entropy(np.full((2, 1), logit, dtype), target)
+    assert found == pytest.approx(value, rel=1e-6)
+    assert_close(dlogits, np.full((2, 1), slope / 2), 1e-6)
+    assert dlogits.dtype == dtype
+
+
+@pytest.mark.parametrize("kind", ADVERSARIAL)
+def test_extreme_logits_in_both_games(kind):
+    loss = adversarial(kind)
+    for arrays in (loss.discriminator(column(-1000), column(1000)), loss.generator(column(-1000))):
+        assert all(np.isfinite(a).all() for a in arrays)
+    _, dreal, dfake = loss.discriminator(column(-1000), column(1000))
+    assert dreal.item() <= -1  # real samples are pulled up
+    assert dfake.item() >= 1  # fake ones down
+    slopes = {"minimax": 0, "non-saturating": -1, "least-squares": -1001}
+    assert loss.generator(column(-1000))[1].item() == slopes[kind]
+
+
+def test_softmax_of_extreme_logits():
+    logits = np.array([[1000.0, -1000, 0], [1000, -1000, 0]])
+    value, dlogits = softmax_cross_entropy(logits, np.array([0, 1]))
+    assert value == pytest.approx((0 + 2000) / 2)
+    assert_close(dlogits, np.array([[0, 0, 0], [0.5, -0.5, 0]]), 1e-15)
+
+
+def test_softmax_of_equal_logits():
+    value, dlogits = softmax_cross_entropy(np.zeros((2, 4)), np.array([3, 0]))
+    assert value == pytest.approx(math.log(4))
+    assert_close(dlogits, np.array([[1, 1, 1, -3], [-3, 1, 1, 1]]) / 8, 1e-15)
+
+
+# ---- dtype -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", ADVERSARIAL)
+def test_the_dtype_follows_the_logits(kind, dtype):
+    loss, real, fake = adversarial(kind, smooth=0.1), REAL.astype(dtype), FAKE.astype(dtype)
+    for array in (*loss.discriminator(real, fake), *loss.generator(fake)):
+        assert array.dtype == dtype
+
+
+# ---- against PyTorch -------------------------------------------------------------------------
+
+
+def by_autograd(torch, function, *arrays):
+    """(value, *gradients) of a PyTorch function."""
+    tensors = [torch.tensor(a, requires_grad=True) for a in arrays]
+    value = function(*tensors)
+    return value.item(), *(g.numpy() for g in torch.autograd.grad(value, tensors))
+
+
+def assert_same(found, wanted):
+    for a, b in zip(found, wanted, strict=True):
+        assert_close(a, b, 1e-12)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("smooth", [0, 0.2])
+@pytest.mark.parametrize("kind", ADVERSARIAL)
+def test_discriminators_against_pytorch(torch, kind, smooth):
+    F = torch.nn.functional
+    if kind == "least-squares":
+        distance = lambda a, target: F.mse_loss(a, torch.full_like(a, target)) / 2  # noqa: E731
+    else:
+        distance = lambda a, target: F.binary_cross_entropy_with_logits(  # noqa: E731
+            a, torch.full_like(a, target)
+        )
+    wanted = by_autograd(torch, lambda r, f: distance(r, 1 - smooth) + distance(f, 0), REAL, FAKE)
+    assert_same(adversarial(kind, smooth=smooth).discriminator(REAL, FAKE), wanted)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("kind", "function"),
+    [
+        ("minimax", lambda F, a: F.logsigmoid(-a).mean()),
+        ("non-saturating", lambda F, a: -F.logsigmoid(a).mean()),
+        ("least-squares", lambda F, a: ((a - 1) ** 2).mean() / 2),
+    ],
+)
+def test_generators_against_pytorch(torch, kind, function):
+    wanted = by_autograd(torch, lambda a: function(torch.nn.functional, a), FAKE)
+    assert_same(adversarial(kind).generator(FAKE), wanted)
+
+
+@pytest.mark.torch
+def test_cross_entropies_against_pytorch(torch):
+    F, rng = torch.nn.functional, np.random.default_rng(1)
+    logits, target = 4 * rng.standard_normal((6, 3)), rng.random((6, 3))
+    labels = rng.integers(0, 3, 6)
+    soft, hard = torch.tensor(target), torch.tensor(labels)
+    wanted = by_autograd(torch, lambda a: F.binary_cross_entropy_with_logits(a, soft), logits)
+    assert_same(binary_cross_entropy(logits, target), wanted)
+    wanted = by_autograd(torch, lambda a: F.cross_entropy(a, hard), logits)
+    assert_same(softmax_cross_entropy(logits, labels), wanted)
+
+
+# ---- errors ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0, 3, 1], "labels 0 to 3 given, 0 to 2 wanted"),
+        ([0, -1, 1], "labels -1 to 1 given, 0 to 2 wanted"),
+        ([0, 1], r"labels int64 \(2,\) given, 3 integers wanted"),
+        ([[0], [1], [2]], r"labels int64 \(3, 1\) given, 3 integers wanted"),
+        ([0.0, 1.0, 2.0], r"labels float64 \(3,\) given, 3 integers wanted"),
+        ([True, False, True], r"labels bool \(3,\) given, 3 integers wanted"),
+    ],
+)
+def test_bad_labels_are_refused(labels, message):
+    with pytest.raises(ValueError, match=message):
+        softmax_cross_entropy(np.zeros((3, 3)), np.array(labels))
+
+
+@pytest.mark.parametrize("kind", ADVERSARIAL)
+@pytest.mark.parametrize("smooth", [-0.1, 1, 1.5, math.nan])
+def test_smooth_out_of_range_is_refused(kind, smooth):
+    with pytest.raises(ValueError, match=r"smooth=\S+ given, 0 <= smooth < 1 wanted"):
+        adversarial(kind, smooth=smooth)
+
+
+def test_an_unknown_loss_is_refused_and_the_known_ones_named():
+    with pytest.raises(ValueError, match="'hinge2' given, one of minimax, non-saturating, least"):
+        adversarial("hinge2")
+
+
+def test_a_target_of_another_shape_is_refused():
+    """(N, 1) logits and (N,) targets would make an (N, N) table of differences."""
+    with pytest.raises(ValueError, match="shape"):
+        binary_cross_entropy(np.zeros((3, 1)), np.zeros(3))

@@ -1,0 +1,247 @@
+import math
+
+import numpy as np
+import pytest
+
+from scratchgan import Dense
+from scratchgan.optim import SGD, Adam, RMSprop, cosine, linear, warmup
+
+from .compare import assert_close
+
+BLOCK = 16384
+SIZES = [7, BLOCK, 2 * BLOCK + 77]  # one small; a block; blocks and a rest
+
+
+def network(size, dtype="float64"):
+    """One with so many parameters, none of them zero."""
+    return Dense(1, size, bias=False, init=lambda rng, s: rng.normal(1, 2, s)).initialize(
+        3, dtype=dtype
+    )
+
+
+def run(optimiser, steps, seed=0):
+    """Steps along random gradients, large and small ones; returns them."""
+    rng, net, grads = np.random.default_rng(seed), optimiser.net, []
+    for i in range(steps):
+        net.grad[...] = rng.standard_normal(net.grad.shape) * 10.0 ** (i % 5 - 3)
+        grads.append(net.grad.copy())
+        optimiser.step()
+    return grads
+
+
+# ---- against PyTorch -------------------------------------------------------------------------
+
+PAIRS = {
+    "Adam": (lambda net: Adam(net), "Adam", {"lr": 2e-4, "betas": (0.5, 0.999)}),
+    "Adam, all options": (
+        lambda net: Adam(net, lr=1e-2, beta1=0.9, beta2=0.95, eps=1e-3),
+        "Adam",
+        {"lr": 1e-2, "betas": (0.9, 0.95), "eps": 1e-3},
+    ),
+    "Adam without momentum": (
+        lambda net: Adam(net, lr=1e-3, beta1=0.0, beta2=0.9),
+        "Adam",
+        {"lr": 1e-3, "betas": (0.0, 0.9)},
+    ),
+    "AdamW": (
+        lambda net: Adam(net, lr=1e-2, beta1=0.9, weight_decay=0.1),
+        "AdamW",
+        {"lr": 1e-2, "weight_decay": 0.1},
+    ),
+    "RMSprop": (lambda net: RMSprop(net), "RMSprop", {"lr": 1e-3}),
+    "RMSprop, all options": (
+        lambda net: RMSprop(net, lr=5e-5, alpha=0.9, eps=1e-4),
+        "RMSprop",
+        {"lr": 5e-5, "alpha": 0.9, "eps": 1e-4},
+    ),
+    "SGD": (lambda net: SGD(net, lr=0.1), "SGD", {"lr": 0.1}),
+    "SGD with momentum": (
+        lambda net: SGD(net, 0.1, momentum=0.9),
+        "SGD",
+        {"lr": 0.1, "momentum": 0.9},
+    ),
+}
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("clip_norm", [None, 0.5])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("pair", PAIRS)
+def test_a_hundred_steps_against_pytorch(torch, pair, size, clip_norm):
+    make, name, options = PAIRS[pair]
+    net = network(size)
+    weights = torch.nn.Parameter(torch.tensor(net.theta))
+    theirs = getattr(torch.optim, name)([weights], **options)
+    ours = make(net)
+    ours.clip_norm = clip_norm
+    for grad in run(ours, 100):
+        weights.grad = torch.tensor(grad)
+        if clip_norm:
+            torch.nn.utils.clip_grad_norm_([weights], clip_norm)
+        theirs.step()
+    assert_close(net.theta, weights.detach(), 1e-10)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("clip_norm", [1e-3, 2.0, 1e3])
+def test_clipping_against_pytorch(torch, clip_norm):
+    net = network(50)
+    (grad,) = run(SGD(net, 1e-3, clip_norm=clip_norm), 1)
+    weights = torch.nn.Parameter(torch.zeros(50, dtype=torch.float64))
+    weights.grad = torch.tensor(grad)
+    torch.nn.utils.clip_grad_norm_([weights], clip_norm)
+    assert_close(net.grad, weights.grad, 1e-10)
+
+
+# ---- in numbers ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_the_first_step_of_adam_is_lr_long_in_every_entry(scale):
+    """Both moments are corrected for their start at zero: m_hat / sqrt(v_hat) = sign(grad)."""
+    net = network(9)
+    before = net.theta.copy()
+    net.grad[...] = scale * np.array([1, -1, 2, -3, 1, 1, -1, 5, -5])
+    Adam(net, lr=0.1).step()
+    np.testing.assert_allclose(net.theta - before, -0.1 * np.sign(net.grad), rtol=1e-4)
+
+
+def test_weight_decay_is_decoupled():
+    """Without a gradient only the decay moves theta, by lr * weight_decay of itself."""
+    for kind in (SGD, RMSprop, Adam):
+        net = network(5)
+        before = net.theta.copy()
+        kind(net, lr=0.5, weight_decay=0.1).step()
+        assert_close(net.theta, before * (1 - 0.05), 1e-15)
+
+
+def test_a_short_gradient_is_not_clipped():
+    net = network(4)
+    net.grad[...] = 0.1
+    SGD(net, lr=1.0, clip_norm=1.0).step()
+    np.testing.assert_array_equal(net.grad, np.full(4, 0.1))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("pair", PAIRS)
+def test_everything_stays_in_place(pair, dtype):
+    net = network(BLOCK + 5, dtype)
+    optimiser = PAIRS[pair][0](net)
+    optimiser.clip_norm = 1.0
+    optimiser.weight_decay = 0.01
+    names = ("theta", "grad")
+    places = {name: getattr(net, name) for name in names}
+    places |= {name: getattr(optimiser, name) for name in optimiser.moments}
+    before = net.theta.copy()
+    run(optimiser, 3)
+    for name, array in places.items():
+        assert getattr(net if name in names else optimiser, name) is array
+        assert array.dtype == dtype
+    assert np.shares_memory(net.w.value, net.theta)
+    assert (net.w.value.ravel() != before).any()
+
+
+# ---- schedules -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("schedule", "values"),
+    [
+        (linear(2.0, 4), {0: 2, 1: 1.5, 2: 1, 4: 0, 9: 0}),
+        (linear(2.0, 10, start=6), {0: 2, 6: 2, 7: 1.5, 9: 0.5, 10: 0, 11: 0}),
+        (linear(1.0, 5, start=5), {0: 1, 4: 1, 5: 0}),
+        (cosine(2.0, 6), {0: 2, 2: 1.5, 3: 1, 4: 0.5, 6: 0, 60: 0}),
+        (warmup(3.0, 3), {0: 1, 1: 2, 2: 3, 3: 3, 99: 3}),
+        (warmup(linear(4.0, 8), 2), {0: 2, 1: 3.5, 2: 3, 8: 0}),
+    ],
+)
+def test_schedules(schedule, values):
+    for step, value in values.items():
+        assert schedule(step) == pytest.approx(value, abs=1e-15), step
+
+
+@pytest.mark.parametrize("kind", [SGD, RMSprop, Adam])
+def test_a_schedule_is_asked_for_the_number_of_steps_made(kind):
+    asked = []
+    scheduled, plain = network(5), network(5)
+
+    def schedule(step):
+        asked.append(step)
+        return 0.1
+
+    run(kind(scheduled, lr=schedule), 4)
+    run(kind(plain, lr=0.1), 4)
+    assert asked == [0, 1, 2, 3]
+    np.testing.assert_array_equal(scheduled.theta, plain.theta)
+
+
+def test_a_schedule_also_drives_the_decay():
+    net = network(5)
+    before = net.theta.copy()
+    SGD(net, lr=linear(0.5, 2), weight_decay=0.2).step()
+    assert_close(net.theta, before * 0.9, 1e-15)
+
+
+# ---- state -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_a_run_continues_as_if_it_had_not_been_interrupted(pair):
+    make = PAIRS[pair][0]
+    whole, parts = network(30), network(30)
+    optimiser = make(whole)
+    run(optimiser, 5, seed=1)
+    parts.theta[...] = whole.theta
+    state = optimiser.state_dict()
+    run(optimiser, 5, seed=2)
+
+    resumed = make(parts)
+    resumed.load_state_dict(state)
+    assert resumed.t == 5
+    run(resumed, 5, seed=2)
+    np.testing.assert_array_equal(parts.theta, whole.theta)
+
+
+def test_the_state_is_a_copy():
+    optimiser = Adam(network(4))
+    run(optimiser, 2)
+    state = optimiser.state_dict()
+    kept = {key: np.copy(value) for key, value in state.items()}
+    run(optimiser, 2)
+    np.testing.assert_equal(state, kept)
+    assert set(state) == {"t", "m", "v"}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda state: state.pop("v"),
+        lambda state: state.update(v=np.zeros(3)),
+        lambda state: state.update(v=np.zeros(1)),  # must not be broadcast
+    ],
+    ids=["missing", "too short", "one number"],
+)
+def test_a_state_that_does_not_fit_is_refused_and_nothing_changed(damage):
+    optimiser = Adam(network(4))
+    run(optimiser, 1)
+    state, before = optimiser.state_dict(), optimiser.state_dict()
+    state.update(t=7, m=np.ones(4))
+    damage(state)
+    with pytest.raises((ValueError, KeyError), match="v"):
+        optimiser.load_state_dict(state)
+    np.testing.assert_equal(optimiser.state_dict(), before)
+
+
+@pytest.mark.parametrize("kind", [SGD, RMSprop, Adam])
+def test_a_network_without_values_is_refused(kind):
+    with pytest.raises(RuntimeError, match=rf"{kind.__name__}: Dense\(1, 2\) is not initialised"):
+        kind(Dense(1, 2), lr=0.1)
+
+
+def test_adam_reaches_the_minimum_of_a_bowl():
+    net = network(20)
+    adam = Adam(net, lr=cosine(0.1, 500))
+    for _ in range(500):
+        net.grad[...] = net.theta - 3
+        adam.step()
+    assert math.sqrt(((net.theta - 3) ** 2).mean()) < 1e-3

@@ -1,0 +1,194 @@
+import math
+
+import numpy as np
+import pytest
+
+from scratchgan import (
+    Conv2D,
+    Dense,
+    Flatten,
+    LayerNorm,
+    LeakyReLU,
+    Residual,
+    Sequential,
+    Softplus,
+    Tanh,
+)
+from scratchgan.penalties import gradient_penalty, interpolate, r1, wgan_gp
+
+from .compare import assert_close
+
+PENALTIES = {
+    "wgan-gp": wgan_gp(),
+    "wgan-gp of weight 3 to slope 2": wgan_gp(3.0, 2.0),
+    "one-sided": wgan_gp(target=0.4, one_sided=True),
+    "r1": r1(),
+}
+each_penalty = pytest.mark.parametrize("name", PENALTIES)
+
+
+def linear_critic(slope):
+    """D(x) = <slope, x>, whose slope is the same everywhere."""
+    net = Sequential(Dense(len(slope), 1)).initialize(dtype="float64")
+    net.layers[0].w.value[:, 0] = slope
+    return net
+
+
+# ---- values known by heart -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("penalty", "value", "gradient"),
+    [
+        (wgan_gp(), 10 * (5 - 1) ** 2, 2 * 10 * (5 - 1) / 5),
+        (wgan_gp(2.0, 7.0), 2 * (5 - 7) ** 2, 2 * 2 * (5 - 7) / 5),
+        (wgan_gp(2.0, 7.0, one_sided=True), 0, 0),
+        (wgan_gp(2.0, 4.0, one_sided=True), 2, 2 * 2 * 1 / 5),
+        (wgan_gp(target=5.0), 0, 0),
+        (r1(), 5 * 25, 10),
+        (r1(gamma=0.5), 0.25 * 25, 0.5),
+    ],
+)
+def test_a_linear_critic(penalty, value, gradient):
+    """|g| = 5 at each sample; dP/dw is ``gradient`` times w."""
+    net = linear_critic([3.0, 0, 4])
+    assert gradient_penalty(net, np.ones((6, 3)), penalty) == pytest.approx(value)
+    assert_close(net.layers[0].w.grad[:, 0], gradient * np.array([3, 0, 4]), 1e-14)
+    assert net.layers[0].b.grad == 0
+
+
+def test_the_norm_is_over_all_numbers_of_a_sample_and_the_mean_over_samples():
+    g = np.zeros((2, 2, 2))
+    g[0] = [[1, 1], [1, 1]]  # |g_0| = 2
+    g[1, 0, 0] = 5
+    value, dg = wgan_gp()(g)
+    assert value == pytest.approx(10 * (1 + 16) / 2)
+    assert_close(dg[0], np.full((2, 2), 10 * 1 / 2), 1e-15)
+    assert dg[1, 0, 0] == pytest.approx(10 * 4)
+    assert r1(2.0)(g)[0] == pytest.approx((4 + 25) / 2)
+
+
+@each_penalty
+def test_a_flat_critic_gives_no_nan(name):
+    """|g| has no slope at 0: the gradient is 0 there, not 0 / 0."""
+    net = linear_critic([0.0, 0, 0])
+    with np.errstate(all="raise"):
+        value = gradient_penalty(net, np.ones((4, 3)), PENALTIES[name])
+    assert math.isfinite(value)
+    assert not net.grad.any()
+
+
+@each_penalty
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_dtype_follows_the_gradient(name, dtype):
+    g = np.random.default_rng(0).standard_normal((3, 4)).astype(dtype)
+    assert {a.dtype for a in PENALTIES[name](g)} == {np.dtype(dtype)}
+
+
+def test_the_gradient_is_added():
+    net, x = linear_critic([3.0, 0, 4]), np.ones((2, 3))
+    gradient_penalty(net, x, r1())
+    once = net.grad.copy()
+    gradient_penalty(net, x, r1())
+    assert_close(net.grad, 2 * once, 1e-15)
+
+
+def test_x_and_weights_are_left_alone():
+    net = linear_critic([3.0, 0, 4])
+    x, theta = np.ones((2, 3)), net.theta.copy()
+    gradient_penalty(net, x, wgan_gp())
+    assert (x == 1).all()
+    np.testing.assert_array_equal(net.theta, theta)
+
+
+# ---- whole critics ---------------------------------------------------------------------------
+
+CRITICS = {
+    "dense, LeakyReLU": (
+        lambda: [Dense(5, 16), LeakyReLU(0.2), Dense(16, 8), LeakyReLU(0.2), Dense(8, 1)],
+        (6, 5),
+    ),
+    "dense, tanh": (lambda: [Dense(5, 8), Tanh(), Dense(8, 8), Tanh(), Dense(8, 1)], (6, 5)),
+    "dense, softplus": (lambda: [Dense(5, 8), Softplus(), Dense(8, 1)], (6, 5)),
+    "LayerNorm": (
+        lambda: [Dense(5, 8), LayerNorm(8), LeakyReLU(0.2), Dense(8, 1)],
+        (6, 5),
+    ),
+    "convolutions": (
+        lambda: [
+            Conv2D(2, 4, kernel=4, stride=2, padding=1),
+            LeakyReLU(0.2),
+            Conv2D(4, 6, kernel=3, stride=2, padding=1),
+            Softplus(),
+            Flatten(),
+            Dense(24, 1),
+        ],
+        (4, 8, 8, 2),
+    ),
+    "residual with everything": (
+        lambda: [
+            Conv2D(2, 3, kernel=3, padding="same"),
+            Residual(LayerNorm((6, 6, 3)), Tanh(), Conv2D(3, 3, kernel=3, padding="same")),
+            Residual(Softplus(), Residual(Conv2D(3, 3, kernel=1), LeakyReLU(0.2))),
+            Sequential(Flatten(), LayerNorm(108)),
+            Dense(108, 1),
+        ],
+        (4, 6, 6, 2),
+    ),
+}
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("seed", range(3))
+@each_penalty
+@pytest.mark.parametrize("critic", CRITICS)
+def test_whole_critics_against_double_backward_of_pytorch(torch, reference, critic, name, seed):
+    make, shape = CRITICS[critic]
+    net, x, _, _ = reference.prepare(Sequential(*make()), shape, "float64", seed)
+    net.zero_grad()
+    value = gradient_penalty(net, x, PENALTIES[name])
+
+    twin, x_ = reference.Twin(net), torch.tensor(x, requires_grad=True)
+    (g,) = torch.autograd.grad(twin(x_).sum(), x_, create_graph=True)
+    wanted = penalty_in_pytorch(name, g)
+    _, by_params = twin.grads(wanted)
+    assert wanted.item() > 0  # or there is nothing to compare
+    assert_close(value, wanted.detach(), 1e-10)
+    reference.assert_params_agree(net, by_params, 1e-8, f"{name} of {critic}")
+
+
+def penalty_in_pytorch(name, g):
+    norm = g.flatten(1).norm(dim=1)
+    match name:
+        case "wgan-gp":
+            return 10 * ((norm - 1) ** 2).mean()
+        case "wgan-gp of weight 3 to slope 2":
+            return 3 * ((norm - 2) ** 2).mean()
+        case "one-sided":
+            return 10 * ((norm - 0.4).clamp(min=0) ** 2).mean()
+        case "r1":
+            return 10 / 2 * (norm**2).mean()
+
+
+# ---- interpolation ---------------------------------------------------------------------------
+
+
+def test_interpolation_takes_one_alpha_a_sample():
+    real, fake = np.ones((500, 4, 3)), np.zeros((500, 4, 3))
+    between = interpolate(real, fake, np.random.default_rng(0))
+    alpha = between[:, 0, 0]
+    np.testing.assert_array_equal(between, np.broadcast_to(alpha[:, None, None], real.shape))
+    assert (0 <= alpha).all() and (alpha < 1).all()
+    assert abs(alpha.mean() - 0.5) < 5 / math.sqrt(12 * 500)
+    assert len(np.unique(alpha)) == 500
+
+
+def test_interpolation_stays_between_keeps_the_dtype_and_follows_the_seed():
+    rng = np.random.default_rng(1)
+    real, fake = rng.standard_normal((2, 9, 5)).astype("float32")
+    between = interpolate(real, fake, np.random.default_rng(2))
+    assert between.dtype == "float32"
+    assert (between <= np.maximum(real, fake) + 1e-6).all()
+    assert (between >= np.minimum(real, fake) - 1e-6).all()
+    again = interpolate(real, fake, np.random.default_rng(2))
+    np.testing.assert_array_equal(between, again)
