@@ -4,7 +4,7 @@ Reading order for a learner: ``layers/base.py``, ``layers/dense.py``, ``losses.p
 ``gan/trainer.py``; then the other layers, and ``gradcheck`` for how one knows that it is right.
 """
 
-from . import data, gan, gradcheck, losses, optim, penalties, plots
+from . import data, gan, gradcheck, losses, metrics, optim, penalties, plots
 from .backend import BackendError, get_backend
 from .layers import (
     BatchNorm,
@@ -62,6 +62,7 @@ __all__ = [
     "gradcheck",
     "init",
     "losses",
+    "metrics",
     "optim",
     "penalties",
     "plots",
