@@ -6,64 +6,12 @@ Reading order for a learner: ``layers/base.py``, ``layers/dense.py``, ``losses.p
 
 from . import data, gan, gradcheck, losses, metrics, optim, penalties, plots
 from .backend import BackendError, get_backend
-from .layers import (
-    BatchNorm,
-    Conv2D,
-    ConvTranspose2D,
-    Dense,
-    Dropout,
-    Elementwise,
-    Flatten,
-    Layer,
-    LayerNorm,
-    LeakyReLU,
-    LinearMap,
-    Param,
-    ReLU,
-    Reshape,
-    Residual,
-    Sequential,
-    ShapeError,
-    Sigmoid,
-    Softplus,
-    Tanh,
-    UpSample2D,
-    init,
-)
+from .layers import *  # noqa: F403
+from .layers import __all__ as _layers
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "BackendError",
-    "BatchNorm",
-    "Conv2D",
-    "ConvTranspose2D",
-    "Dense",
-    "Dropout",
-    "Elementwise",
-    "Flatten",
-    "Layer",
-    "LayerNorm",
-    "LeakyReLU",
-    "LinearMap",
-    "Param",
-    "ReLU",
-    "Reshape",
-    "Residual",
-    "Sequential",
-    "ShapeError",
-    "Sigmoid",
-    "Softplus",
-    "Tanh",
-    "UpSample2D",
-    "data",
-    "gan",
-    "get_backend",
-    "gradcheck",
-    "init",
-    "losses",
-    "metrics",
-    "optim",
-    "penalties",
-    "plots",
-]
+    *_layers, "BackendError", "data", "gan", "get_backend", "gradcheck", "losses", "metrics",
+    "optim", "penalties", "plots",
+]  # fmt: skip

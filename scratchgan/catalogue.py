@@ -4,30 +4,14 @@ import numpy as np
 
 from . import losses, penalties
 from .gan.models import MODELS
-from .layers import (
-    BatchNorm,
-    Conv2D,
-    ConvTranspose2D,
-    Dense,
-    Dropout,
-    Flatten,
-    LayerNorm,
-    LeakyReLU,
-    ReLU,
-    Reshape,
-    Residual,
-    Sequential,
-    Sigmoid,
-    Softplus,
-    Tanh,
-    UpSample2D,
-)
+from .layers import *
 
 __all__ = ["layer_cases", "loss_cases", "network_cases", "penalty_cases"]
 
 
 def layer_cases():
     """Every layer in its variants: list of (layer, input shape)."""
+    nested = Sequential(LayerNorm((4, 4, 2)), Tanh(), Flatten(), Dense(32, 1))
     return [
         (Dense(6, 5), (4, 6)),
         (Dense(6, 5, bias=False), (4, 6)),
@@ -37,35 +21,20 @@ def layer_cases():
         (Conv2D(2, 3, kernel=(2, 3), stride=(1, 2), padding="same"), (2, 5, 6, 2)),
         (ConvTranspose2D(3, 2, kernel=4, stride=2, padding=1), (2, 3, 4, 3)),
         (ConvTranspose2D(3, 2, kernel=3, stride=2, padding=1, output_padding=1), (2, 3, 4, 3)),
-        (
-            ConvTranspose2D(
-                *(3, 2), kernel=(2, 5), stride=(3, 2), padding=(0, 2), output_padding=(2, 1)
-            ),
-            (2, 3, 4, 3),
-        ),
+        (ConvTranspose2D(3, 2, kernel=(2, 5), stride=(3, 2), output_padding=(2, 1)), (2, 3, 4, 3)),
         (BatchNorm(3), (6, 3)),
         (BatchNorm(3), (2, 3, 4, 3)),
         (LayerNorm(5), (4, 5)),
         (LayerNorm((3, 4, 2)), (2, 3, 4, 2)),
         (Dropout(0.3), (4, 6)),
-        (LeakyReLU(0.2), (4, 6)),
-        (ReLU(), (4, 6)),
-        (Tanh(), (4, 6)),
-        (Sigmoid(), (4, 6)),
+        *((activation, (4, 6)) for activation in (LeakyReLU(), ReLU(), Tanh(), Sigmoid())),
         (Softplus(), (4, 6)),
         (Flatten(), (2, 3, 4, 2)),
         (Reshape((2, 3)), (4, 6)),
         (UpSample2D(2), (2, 3, 4, 2)),
         (Sequential(Dense(6, 5), BatchNorm(5), Tanh(), Dense(5, 1)), (4, 6)),
         (Residual(Dense(6, 5), Softplus(), Dense(5, 6)), (4, 6)),
-        (
-            Sequential(
-                Residual(Conv2D(2, 2, kernel=3, padding="same"), LeakyReLU(0.2)),
-                Sequential(LayerNorm((4, 4, 2)), Tanh(), Flatten()),
-                Dense(32, 1),
-            ),
-            (2, 4, 4, 2),
-        ),
+        (Sequential(Residual(Conv2D(2, 2, kernel=3, padding=1), ReLU()), nested), (2, 4, 4, 2)),
     ]
 
 

@@ -14,14 +14,9 @@ An adversarial loss has two sides, both to be minimised, each a mean over the ba
 from .backend import ops_of
 
 __all__ = [
-    "ADVERSARIAL",
-    "LeastSquares",
-    "Minimax",
-    "NonSaturating",
-    "adversarial",
-    "binary_cross_entropy",
-    "softmax_cross_entropy",
-]
+    "ADVERSARIAL", "LeastSquares", "Minimax", "NonSaturating", "adversarial",
+    "binary_cross_entropy", "softmax_cross_entropy",
+]  # fmt: skip
 
 
 def binary_cross_entropy(logits, target):
@@ -137,11 +132,7 @@ class LeastSquares(Minimax):
         return _half_square(fake, 1)
 
 
-ADVERSARIAL = {
-    "minimax": Minimax,
-    "non-saturating": NonSaturating,
-    "least-squares": LeastSquares,
-}
+ADVERSARIAL = {"minimax": Minimax, "non-saturating": NonSaturating, "least-squares": LeastSquares}
 
 
 def adversarial(name, **options):

@@ -15,17 +15,9 @@ import math
 from .backend import ops_of
 
 __all__ = [
-    "EMA",
-    "OPTIMISERS",
-    "SGD",
-    "Adam",
-    "Optimiser",
-    "RMSprop",
-    "by_name",
-    "cosine",
-    "linear",
+    "EMA", "OPTIMISERS", "SGD", "Adam", "Optimiser", "RMSprop", "by_name", "cosine", "linear",
     "warmup",
-]
+]  # fmt: skip
 
 
 class Optimiser:

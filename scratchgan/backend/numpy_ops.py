@@ -8,23 +8,10 @@ import numpy as np
 from .conv_reference import conv2d, conv2d_adjoint, conv2d_weight_grad
 
 __all__ = [
-    "adam_",
-    "asarray",
-    "conv2d",
-    "conv2d_adjoint",
-    "conv2d_weight_grad",
-    "device_count",
-    "ema_",
-    "leaky_relu",
-    "leaky_relu_grad",
-    "rmsprop_",
-    "sgd_",
-    "sigmoid",
-    "softplus",
-    "synchronize",
-    "to_host",
-    "xp",
-]
+    "adam_", "asarray", "conv2d", "conv2d_adjoint", "conv2d_weight_grad", "device_count", "ema_",
+    "leaky_relu", "leaky_relu_grad", "rmsprop_", "sgd_", "sigmoid", "softplus", "synchronize",
+    "to_host", "xp",
+]  # fmt: skip
 
 name = "numpy"
 xp = np

@@ -7,14 +7,6 @@ from .idx import read_idx, write_idx
 from .mnist import cache_dir, mnist
 
 __all__ = [
-    "Batches",
-    "DataError",
-    "Dataset",
-    "cache_dir",
-    "load_images",
-    "mnist",
-    "read_idx",
-    "to_uint8",
-    "to_unit",
-    "write_idx",
-]
+    "Batches", "DataError", "Dataset", "cache_dir", "load_images", "mnist", "read_idx", "to_uint8",
+    "to_unit", "write_idx",
+]  # fmt: skip

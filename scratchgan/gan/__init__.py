@@ -7,19 +7,6 @@ from .run import Config, Stopped, build, load_generator, train
 from .trainer import Step, Trainer, draw_noise, generate
 
 __all__ = [
-    "MODELS",
-    "CheckpointError",
-    "Config",
-    "DivergenceError",
-    "Model",
-    "Monitor",
-    "Step",
-    "Stopped",
-    "Trainer",
-    "build",
-    "draw_noise",
-    "generate",
-    "load_generator",
-    "model",
-    "train",
-]
+    "MODELS", "CheckpointError", "Config", "DivergenceError", "Model", "Monitor", "Step", "Stopped",
+    "Trainer", "build", "draw_noise", "generate", "load_generator", "model", "train",
+]  # fmt: skip

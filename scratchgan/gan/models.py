@@ -45,12 +45,7 @@ def mlp_generator():
 def mlp_discriminator():
     """784-256-128-1."""
     return Sequential(
-        Flatten(),
-        Dense(784, 256),
-        LeakyReLU(0.2),
-        Dense(256, 128),
-        LeakyReLU(0.2),
-        Dense(128, 1),
+        Flatten(), Dense(784, 256), LeakyReLU(0.2), Dense(256, 128), LeakyReLU(0.2), Dense(128, 1)
     )
 
 

@@ -10,26 +10,7 @@ from .norm import BatchNorm, LayerNorm
 from .shape import Dropout, Flatten, Reshape, UpSample2D
 
 __all__ = [
-    "BatchNorm",
-    "Conv2D",
-    "ConvTranspose2D",
-    "Dense",
-    "Dropout",
-    "Elementwise",
-    "Flatten",
-    "Layer",
-    "LayerNorm",
-    "LeakyReLU",
-    "LinearMap",
-    "Param",
-    "ReLU",
-    "Reshape",
-    "Residual",
-    "Sequential",
-    "ShapeError",
-    "Sigmoid",
-    "Softplus",
-    "Tanh",
-    "UpSample2D",
-    "init",
-]
+    "BatchNorm", "Conv2D", "ConvTranspose2D", "Dense", "Dropout", "Elementwise", "Flatten", "Layer",
+    "LayerNorm", "LeakyReLU", "LinearMap", "Param", "ReLU", "Reshape", "Residual", "Sequential",
+    "ShapeError", "Sigmoid", "Softplus", "Tanh", "UpSample2D", "init",
+]  # fmt: skip
