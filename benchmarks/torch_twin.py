@@ -15,10 +15,10 @@ def mlp_generator():
     return nn.Sequential(
         nn.Linear(100, 128),
         nn.BatchNorm1d(128),
-        nn.LeakyReLU(0.2),
+        nn.ReLU(),
         nn.Linear(128, 256),
         nn.BatchNorm1d(256),
-        nn.LeakyReLU(0.2),
+        nn.ReLU(),
         nn.Linear(256, 784),
         nn.Tanh(),
         nn.Unflatten(1, (28, 28, 1)),

@@ -13,7 +13,15 @@ from scratchgan.gan.options import exit_status, parser, train_from
 
 def main():
     """Read the command line, load the images, train."""
-    options = parser(__doc__, ["mlp", "mlp-small"], out="runs/mnist_mlp", steps=20000)
+    options = parser(
+        __doc__,
+        models=["mlp", "mlp-small"],
+        out="runs/mnist_mlp",
+        steps=25000,
+        g_lr=1e-3,
+        d_lr=1e-3,
+        ema=0.999,
+    )
     options.add_argument("--data", help="folder with MNIST's files, or an .npy or .npz of images")
     options = options.parse_args()
     is_array = options.data and options.data.endswith((".npy", ".npz"))

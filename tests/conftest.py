@@ -31,3 +31,9 @@ def reference(torch):
     from . import reference
 
     return reference
+
+
+@pytest.fixture(scope="session")
+def numpy_ops():
+    """The NumPy backend."""
+    return get_backend("numpy")

@@ -110,10 +110,7 @@ CRITICS = {
     ),
     "dense, tanh": (lambda: [Dense(5, 8), Tanh(), Dense(8, 8), Tanh(), Dense(8, 1)], (6, 5)),
     "dense, softplus": (lambda: [Dense(5, 8), Softplus(), Dense(8, 1)], (6, 5)),
-    "LayerNorm": (
-        lambda: [Dense(5, 8), LayerNorm(8), LeakyReLU(0.2), Dense(8, 1)],
-        (6, 5),
-    ),
+    "LayerNorm": (lambda: [Dense(5, 8), LayerNorm(8), LeakyReLU(0.2), Dense(8, 1)], (6, 5)),
     "convolutions": (
         lambda: [
             Conv2D(2, 4, kernel=4, stride=2, padding=1),
@@ -178,7 +175,7 @@ def test_interpolation_takes_one_alpha_a_sample():
     between = interpolate(real, fake, np.random.default_rng(0))
     alpha = between[:, 0, 0]
     np.testing.assert_array_equal(between, np.broadcast_to(alpha[:, None, None], real.shape))
-    assert (0 <= alpha).all() and (alpha < 1).all()
+    assert ((alpha >= 0) & (alpha < 1)).all()
     assert abs(alpha.mean() - 0.5) < 5 / math.sqrt(12 * 500)
     assert len(np.unique(alpha)) == 500
 

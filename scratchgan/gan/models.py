@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..layers import BatchNorm, Dense, Flatten, LeakyReLU, Reshape, Sequential, Tanh
+from ..layers import BatchNorm, Dense, Flatten, LeakyReLU, ReLU, Reshape, Sequential, Tanh
 
 __all__ = ["MODELS", "Model", "model"]
 
@@ -32,10 +32,10 @@ def mlp_generator():
     return Sequential(
         Dense(100, 128),
         BatchNorm(128),
-        LeakyReLU(0.2),
+        ReLU(),
         Dense(128, 256),
         BatchNorm(256),
-        LeakyReLU(0.2),
+        ReLU(),
         Dense(256, 784),
         Tanh(),
         Reshape((28, 28, 1)),
@@ -52,12 +52,7 @@ def mlp_discriminator():
 def mlp_small_generator():
     """100-256-784."""
     return Sequential(
-        Dense(100, 256),
-        BatchNorm(256),
-        LeakyReLU(0.2),
-        Dense(256, 784),
-        Tanh(),
-        Reshape((28, 28, 1)),
+        Dense(100, 256), BatchNorm(256), ReLU(), Dense(256, 784), Tanh(), Reshape((28, 28, 1))
     )
 
 

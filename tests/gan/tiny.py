@@ -23,7 +23,7 @@ def tiny_generator():
 
 def tiny_discriminator():
     return Sequential(
-        Flatten(), Dense(36, 8), BatchNorm(8), LeakyReLU(0.2), Dropout(0.3), Dense(8, 1)
+        Flatten(), Dense(36, 8, bias=False), BatchNorm(8), LeakyReLU(0.2), Dropout(0.3), Dense(8, 1)
     )
 
 
