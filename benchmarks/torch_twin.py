@@ -31,8 +31,10 @@ def mlp_discriminator():
         nn.Flatten(),
         nn.Linear(784, 256),
         nn.LeakyReLU(0.2),
+        nn.Dropout(0.1),
         nn.Linear(256, 128),
         nn.LeakyReLU(0.2),
+        nn.Dropout(0.1),
         nn.Linear(128, 1),
     )
 
@@ -70,6 +72,13 @@ class TorchGAN:
             with torch.no_grad():
                 for parameter, value in zip(own.parameters(), values, strict=True):
                     parameter.copy_(torch.from_numpy(value.T.copy()))
+
+    def without_dropout(self):
+        """The same networks, where what is dropped cannot be compared."""
+        for module in self.D.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = 0.0
+        return self
 
     def step(self, x, z_d, z_g):
         """One step of D on images x and noise z_d, one of G on noise z_g: both losses."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..layers import BatchNorm, Dense, Flatten, LeakyReLU, ReLU, Reshape, Sequential, Tanh
+from ..layers import BatchNorm, Dense, Dropout, Flatten, LeakyReLU, ReLU, Reshape, Sequential, Tanh
 
 __all__ = ["MODELS", "Model", "model"]
 
@@ -30,35 +30,37 @@ class Model(NamedTuple):
 def mlp_generator():
     """100-128-256-784."""
     return Sequential(
-        Dense(100, 128),
-        BatchNorm(128),
-        ReLU(),
-        Dense(128, 256),
-        BatchNorm(256),
-        ReLU(),
-        Dense(256, 784),
-        Tanh(),
-        Reshape((28, 28, 1)),
-    )
+        Dense(100, 128), BatchNorm(128), ReLU(),
+        Dense(128, 256), BatchNorm(256), ReLU(),
+        Dense(256, 784), Tanh(), Reshape((28, 28, 1)),
+    )  # fmt: skip
 
 
 def mlp_discriminator():
     """784-256-128-1."""
     return Sequential(
-        Flatten(), Dense(784, 256), LeakyReLU(0.2), Dense(256, 128), LeakyReLU(0.2), Dense(128, 1)
-    )
+        Flatten(),
+        Dense(784, 256), LeakyReLU(0.2), Dropout(0.1),
+        Dense(256, 128), LeakyReLU(0.2), Dropout(0.1),
+        Dense(128, 1),
+    )  # fmt: skip
 
 
 def mlp_small_generator():
     """100-256-784."""
     return Sequential(
-        Dense(100, 256), BatchNorm(256), ReLU(), Dense(256, 784), Tanh(), Reshape((28, 28, 1))
-    )
+        Dense(100, 256), BatchNorm(256), ReLU(),
+        Dense(256, 784), Tanh(), Reshape((28, 28, 1)),
+    )  # fmt: skip
 
 
 def mlp_small_discriminator():
     """784-256-1."""
-    return Sequential(Flatten(), Dense(784, 256), LeakyReLU(0.2), Dense(256, 1))
+    return Sequential(
+        Flatten(),
+        Dense(784, 256), LeakyReLU(0.2), Dropout(0.1),
+        Dense(256, 1),
+    )  # fmt: skip
 
 
 MODELS = {

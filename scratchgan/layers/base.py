@@ -263,7 +263,7 @@ class Layer:
 
     def expect(self, x, *wanted):
         """Refuse x unless it is a float array of this shape; a letter stands for any length."""
-        ops_of(x)  # refuses what is no array
+        ops_of(x)  # refuses what is not an array
         fits = x.ndim == len(wanted) and all(
             isinstance(w, str) or w == n for w, n in zip(wanted, x.shape, strict=True)
         )
@@ -272,9 +272,8 @@ class Layer:
             raise ShapeError(f"{self}: input of shape {x.shape} given, ({shape}) wanted")
         if x.dtype.kind != "f":
             raise ShapeError(f"{self}: input of dtype {x.dtype} given, float32 or float64 wanted")
-        for param in self.parts().values():
-            if isinstance(param, Param) and param.value is None:
-                raise RuntimeError(f"{self} is not initialised: call .initialize(seed) first")
+        if self.theta is None and any(p.value is None for p in self.params().values()):
+            raise RuntimeError(f"{self} is not initialised: call .initialize(seed) first")
 
     def __repr__(self):
         return f"{type(self).__name__}()"
