@@ -91,9 +91,12 @@ def load_layer(target):
         raise ValueError(f"{target!r} given, FILE.py:NAME with an existing file wanted")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    found = getattr(module, name, None)
-    layer = found() if isinstance(found, type) and issubclass(found, Layer) else found
+    try:
+        spec.loader.exec_module(module)
+        found = getattr(module, name, None)
+        layer = found() if isinstance(found, type) and issubclass(found, Layer) else found
+    except Exception as error:  # whatever stands in the user's file
+        raise ValueError(f"{target!r}: {type(error).__name__}: {error}") from error
     if not isinstance(layer, Layer):
         raise ValueError(f"{target!r}: {name} is {found!r}, a Layer wanted")
     return layer

@@ -11,6 +11,8 @@ An adversarial loss has two sides, both to be minimised, each a mean over the ba
     generator(fake)           -> value, dfake
 """
 
+import numpy as np
+
 from .backend import ops_of
 
 __all__ = [
@@ -32,6 +34,8 @@ def binary_cross_entropy(logits, target):
     value : scalar
     dlogits : array, the shape of logits
     """
+    if np.shape(target) not in ((), logits.shape):
+        raise ValueError(f"target of shape {target.shape} given, {logits.shape} wanted")
     ops = ops_of(logits)
     # -t log D - (1 - t) log(1 - D) = t softplus(-a) + (1 - t) softplus(a) = softplus(a) - t a
     value = (ops.softplus(logits) - target * logits).mean()

@@ -12,6 +12,8 @@ et al., 2013). t counts steps from 1.
 import copy
 import math
 
+import numpy as np
+
 from .backend import ops_of
 
 __all__ = [
@@ -64,7 +66,11 @@ class Optimiser:
         return {"t": self.t} | {k: ops_of(a).to_host(a).copy() for k, a in moments.items()}
 
     def load_state_dict(self, state):
-        """Take over a `state_dict`."""
+        """Take over a `state_dict`: all of it, or nothing."""
+        for name in self.moments:
+            wanted, given = getattr(self, name).shape, np.shape(state.get(name))
+            if given != wanted:
+                raise ValueError(f"{name}: shape {given} given, {wanted} wanted")
         self.t = int(state["t"])
         for name in self.moments:
             own = getattr(self, name)

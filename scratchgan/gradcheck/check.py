@@ -10,6 +10,7 @@ many a mistake cancels (the sum over a BatchNorm's output does not depend on its
     manners         nothing is overwritten, gradients add up, two batches can be in flight
 """
 
+import contextlib
 import copy
 
 import numpy as np
@@ -29,7 +30,8 @@ TRIES = 5  # new random inputs, where differences straddle a kink
 HINTS = {
     "forward repeats itself": "randomness must come from a Generator kept on the layer",
     "x, dy and weights left alone": "backward (or forward) writes into one of them",
-    "double_backward leaves inputs alone": "it writes into x, t or dy",
+    "double_backward leaves inputs alone": "it writes into x, t, dy or the weights",
+    "double_backward twice adds twice": "it changes the cache, or replaces Param.grad: use +=",
     "a cache can be used twice": "backward changes the cache, or replaces Param.grad: use +=",
     "two batches in flight": "backward reads what the second forward left on self: use the cache",
     "backward_params = backward": "the gradients without dx must be those with dx",
@@ -125,7 +127,7 @@ class _Subject:
             generator.bit_generator.state = state
         result = (layer or self.layer).forward(x, self.train)
         if not (isinstance(result, tuple) and len(result) == 2):
-            raise TypeError(f"{self.layer}.forward returned {type(result)}, (y, cache) wanted")
+            raise ValueError(f"{self.layer}.forward returned {type(result)}, (y, cache) wanted")
         return result
 
     def grads(self):
@@ -148,10 +150,11 @@ class _Subject:
             if self.manners():
                 self.first_order("d{}")
                 self.adjoint()
-                self.second_order()
+                self.second_order("")
                 self.train = False
                 if not np.array_equal(self.forward(self.x)[0], self.y):
                     self.first_order("d{} (evaluation)")
+                    self.second_order(" (evaluation)")
         except KinkError:
             raise
         except Exception as error:
@@ -185,25 +188,30 @@ class _Subject:
 
         if layer.size:
             _, cache = self.forward(x)
-            layer.zero_grad()
-            layer.backward_params(dy, cache)
-            self.same("backward_params = backward", self.grads(), right[1:])
-
             layer.grad[...] = self.rng.standard_normal(layer.size)
             start = self.grads()
             dx = layer.backward(dy, cache, into_params=False)
             self.same("into_params=False", [dx, *self.grads()], [right[0], *start])
 
-            for param, grad in zip(layer.params().values(), start, strict=True):
-                param.grad[...] = grad
-            layer.backward(dy, cache)
-            wanted = [grad + g for grad, g in zip(start, right[1:], strict=True)]
-            self.same("gradients add up", self.grads(), wanted)
+            total = [grad + g for grad, g in zip(start, right[1:], strict=True)]
+            for what, call in (
+                ("gradients add up", layer.backward),
+                ("backward_params = backward", layer.backward_params),
+            ):
+                for param, grad in zip(layer.params().values(), start, strict=True):
+                    param.grad[...] = grad
+                call(dy, cache)
+                self.same(what, self.grads(), total)
 
         single = _copy_as(layer, "float32")
         y, cache = self.forward(x.astype("float32"), single)
         kinds = {"y": y.dtype, "dx": single.backward(dy.astype("float32"), cache).dtype}
         kinds |= {f"d{key}": p.grad.dtype for key, p in single.params().items()}
+        with contextlib.suppress(NotImplementedError):
+            second = single.double_backward(x.astype("float32"), dy.astype("float32"), cache)
+            kinds |= {
+                k: a.dtype for k, a in zip(("J t", "dB/dx"), second, strict=True) if a is not None
+            }
         wrong = [f"{name} is {kind}" for name, kind in kinds.items() if kind != "float32"]
         self.report.rows.append(Row("float32 stays float32", len(wrong), 0, ", ".join(wrong)))
         return True
@@ -232,14 +240,14 @@ class _Subject:
             )
             self.report.rows.append(_inner(f"<apply(x), dy> = {what}", pairing, other))
 
-    def second_order(self):
+    def second_order(self, mode):
         """dB/dx and dB/dθ for B = <J t, dy> = <t, J^T dy>, which needs only `backward`."""
 
         def B():  # noqa: N802
             _, cache = self.forward(self.x)
             return (self.layer.backward(self.dy, cache, into_params=False) * self.t).sum()
 
-        given = [self.x, self.t, self.dy]
+        given = [self.x, self.t, self.dy, self.layer.theta]
         before = [a.copy() for a in given]
         _, cache = self.forward(self.x)
         self.layer.zero_grad()
@@ -249,9 +257,14 @@ class _Subject:
             self.report.notes.append("no double_backward: the second order was not checked")
             return
         claimed = [np.zeros_like(self.x) if bend is None else bend, *self.grads()]
-        self.same("double_backward leaves inputs alone", given, before)
-        self.report.rows.append(_inner("<J t, dy> = <t, J^T dy>", (jt, self.dy), B()))
-        self.gradients("second order d{}", SECOND, B, claimed, size=_norms(jt, self.dy))
+        jt, claimed[0] = jt.copy(), claimed[0].copy()
+        self.same("double_backward leaves inputs alone" + mode, given, before)
+        again, bend = self.layer.double_backward(self.t, self.dy, cache)
+        twice = [again, 0 * self.x if bend is None else bend, *self.grads()]
+        wanted = [jt, claimed[0], *(2 * g for g in claimed[1:])]
+        self.same("double_backward twice adds twice" + mode, twice, wanted)
+        self.report.rows.append(_inner("<J t, dy> = <t, J^T dy>" + mode, (jt, self.dy), B()))
+        self.gradients("second order d{}" + mode, SECOND, B, claimed, _norms(jt, self.dy))
 
     def gradients(self, name, tolerance, function, claimed, size):
         """Add a row for x and one for each parameter."""

@@ -19,7 +19,6 @@ Most layers need none of the three methods: a linear one states three formulas (
 activation its slope (`Elementwise`), and both get forward, backward and second order from here.
 """
 
-import copy
 import math
 
 import numpy as np
@@ -209,13 +208,11 @@ class Layer:
             part._bind(theta[flat], grad[flat])
             start = flat.stop
 
-    def __deepcopy__(self, memo):
-        """A copy whose parameters are views of its own flat vector."""
-        twin = memo[id(self)] = object.__new__(type(self))
-        vars(twin).update(copy.deepcopy(vars(self), memo))
-        if twin.theta is not None:
-            twin._bind(twin.theta, twin.grad)
-        return twin
+    def __setstate__(self, state):
+        """Of a copy made by ``copy`` or ``pickle``: its parameters are views of its own theta."""
+        vars(self).update(state)
+        if self.theta is not None:
+            self._bind(self.theta, self.grad)
 
     def zero_grad(self):
         """Set all gradients to zero."""

@@ -116,7 +116,7 @@ class BatchNorm(_Normalisation):
 
     def forward(self, x, train=True):
         """(N, C) or (N, H, W, C) -> the same shape."""
-        self.expect(x, *("N", "H", "W")[: x.ndim - 1], *self.gamma.shape)
+        self.expect(x, *("N", "H", "W")[: max(x.ndim - 1, 1)], *self.gamma.shape)
         if not train:
             return self.normalise(x, self.running_mean, self.running_var, None)
         M = math.prod(x.shape[:-1])

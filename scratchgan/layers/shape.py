@@ -44,7 +44,7 @@ class Flatten(LinearMap):
 
     def apply(self, x):
         """The same numbers in one row a sample."""
-        return x.reshape(len(x), -1)
+        return x.reshape(len(x), math.prod(x.shape[1:]))  # -1 fails where the batch is empty
 
     def adjoint(self, dy, in_shape=None):
         """The grouping that x had; flat, if not told."""

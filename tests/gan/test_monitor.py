@@ -1,0 +1,122 @@
+import math
+
+import numpy as np
+import pytest
+
+from scratchgan.gan import DivergenceError, Monitor
+from scratchgan.gan.monitor import spread
+
+from .tiny import random_images
+
+SURE = {"d_real": 0.999, "d_fake": 0.001}
+UNSURE = [{"d_real": 0.9, "d_fake": 0.001}, {"d_real": 0.999, "d_fake": 0.1}]
+
+
+def monitor():
+    return Monitor(spread(random_images(50)))
+
+
+# ---- numbers that are none -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_not_finite_is_named(value):
+    with pytest.raises(DivergenceError) as caught:
+        monitor().check_finite(17, D_loss=0.5, G_loss=value)
+    assert "step 17" in str(caught.value) and f"G_loss is {value}" in str(caught.value)
+    assert "D_loss" not in str(caught.value)
+    assert "learning rate" in str(caught.value)
+
+
+def test_all_numbers_that_are_not_finite_are_named():
+    with pytest.raises(DivergenceError, match="a is nan, b is inf"):
+        monitor().check_finite(1, a=math.nan, b=math.inf)
+
+
+def test_finite_numbers_pass():
+    monitor().check_finite(1, a=0.0, b=-1e300)
+
+
+# ---- the discriminator has won ---------------------------------------------------------------
+
+
+def beliefs(watching, steps, d_real, d_fake):
+    """The steps at which a warning came."""
+    return [s for s in steps if watching.watch_beliefs(s, d_real, d_fake)]
+
+
+def test_a_discriminator_that_stays_sure_is_reported_once():
+    watching = monitor()
+    assert beliefs(watching, range(100, 3000, 10), **SURE) == [100 + Monitor.WON_FOR]
+
+
+def test_the_warning_says_what_was_seen_and_what_to_do():
+    watching = monitor()
+    watching.watch_beliefs(40, **SURE)
+    message = watching.watch_beliefs(40 + Monitor.WON_FOR, **SURE)
+    for part in ("step 540", "since step 40", "0.999", "0.001", "--d-lr", "--smooth", "--loss"):
+        assert part in message
+
+
+@pytest.mark.parametrize("unsure", UNSURE)
+def test_a_moment_of_doubt_starts_the_count_again(unsure):
+    watching = monitor()
+    assert beliefs(watching, range(0, 500, 10), **SURE) == []
+    assert beliefs(watching, [500], **unsure) == []
+    assert beliefs(watching, range(510, 2000, 10), **SURE) == [1010]
+
+
+@pytest.mark.parametrize("unsure", UNSURE)
+def test_it_is_said_again_only_after_a_recovery(unsure):
+    watching = monitor()
+    assert beliefs(watching, range(0, 1000, 10), **SURE) == [500]
+    assert beliefs(watching, [1000], **unsure) == []
+    assert beliefs(watching, range(1010, 3000, 10), **SURE) == [1510]
+
+
+def test_a_discriminator_in_doubt_is_never_reported():
+    for unsure in (*UNSURE, {"d_real": 0.5, "d_fake": 0.5}):
+        assert beliefs(monitor(), range(0, 5000, 10), **unsure) == []
+
+
+# ---- the samples have collapsed --------------------------------------------------------------
+
+
+def alike(n=16):
+    return random_images(1, seed=3).repeat(n, 0)
+
+
+def nearly_alike(n=16):
+    noise = np.random.default_rng(0).integers(0, 4, (n, 6, 6, 1), np.uint8)
+    return alike(n) // 2 + noise
+
+
+@pytest.mark.parametrize("images", [alike(), nearly_alike()], ids=["alike", "nearly"])
+def test_collapsed_samples_are_reported_once_until_they_recover(images):
+    watching, varied = monitor(), random_images(16, seed=1)
+    found = [watching.watch_samples(step, images) for step in (500, 1000, 1500)]
+    assert "step 500" in found[0] and "collapsed" in found[0] and "--seed" in found[0]
+    assert found[1:] == [None, None]
+    assert watching.watch_samples(2000, varied) is None
+    assert "step 2500" in watching.watch_samples(2500, images)
+
+
+def test_the_share_of_the_real_spread_is_said():
+    assert " 0 % as much" in monitor().watch_samples(1, alike())
+
+
+def test_varied_samples_are_not_reported():
+    for seed in range(5):
+        assert monitor().watch_samples(500, random_images(16, seed=seed)) is None
+    faint = random_images(16) // 4 + 90  # a quarter of the contrast is variety enough
+    assert monitor().watch_samples(500, faint) is None
+
+
+def test_real_images_that_are_all_alike_are_no_reason_to_divide_by_zero():
+    assert Monitor(spread(alike())).watch_samples(1, random_images(16)) is None
+
+
+def test_the_spread_is_the_difference_between_images_and_not_within_one():
+    assert spread(alike()) == 0
+    black_and_white = np.array([0, 200], np.uint8).reshape(2, 1, 1, 1).repeat(6, 1)
+    assert spread(black_and_white) == 100

@@ -1,0 +1,135 @@
+import pytest
+
+from scratchgan.__main__ import main
+
+LAYERS = """
+from scratchgan import Dense, Layer, Sequential, Tanh
+
+
+class Right(Layer):
+    def forward(self, x, train=True):
+        return x**3, x
+
+    def backward(self, dy, cache, into_params=True):
+        return 3 * cache**2 * dy
+
+
+class Wrong(Right):
+    def backward(self, dy, cache, into_params=True):
+        return -3 * cache**2 * dy
+
+
+class Picky(Right):
+    def __init__(self, size):
+        self.size_wanted = size
+
+
+class NoCache(Right):
+    def forward(self, x, train=True):
+        return x**3
+
+
+net = Sequential(Dense(6, 3), Tanh())
+number = 3
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(LAYERS)
+    return path
+
+
+def gradcheck(capsys, *arguments):
+    """Exit status, output, errors."""
+    status = main(["gradcheck", *map(str, arguments)])
+    return status, *capsys.readouterr()
+
+
+@pytest.mark.parametrize("name", ["Right", "net"])
+def test_a_right_layer_passes(capsys, file, name):
+    status, out, err = gradcheck(capsys, f"{file}:{name}", "--input-shape", "4,6")
+    assert (status, err) == (0, "")
+    assert "on (4, 6)" in out.splitlines()[0]
+    assert out.splitlines()[-1].strip() == "all passed"
+
+
+def test_a_wrong_layer_fails_with_the_table(capsys, file):
+    status, out, err = gradcheck(capsys, f"{file}:Wrong", "--input-shape", "4,6", "--seed", 3)
+    assert (status, err) == (1, "")
+    assert "gradcheck Wrong() on (4, 6)" in out
+    assert "hint: every entry has the wrong sign" in out
+    assert "FAILED" in out.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("target", "shape", "told"),
+    [
+        ("absent.py:Right", "4,6", "FILE.py:NAME with an existing file wanted"),
+        ("{file}", "4,6", "FILE.py:NAME"),
+        ("{file}:", "4,6", "FILE.py:NAME"),
+        ("{file}:Absent", "4,6", "Absent"),
+        ("{file}:number", "4,6", "number is 3, a Layer wanted"),
+        ("{file}:Right", "4,x", "--input-shape 4,x given, such as 4,6 wanted"),
+        ("{file}:Right", "0,6", "--input-shape 0,6 given"),
+        ("{file}:Right", "-4,6", "--input-shape -4,6 given"),
+        ("{file}:Right", "", "--input-shape  given"),
+        ("{file}:Right", None, "such as 4,6 wanted"),
+        ("{file}:net", "4,5", "layer 0: Dense(6, 3): input of shape (4, 5) given, (N, 6) wanted"),
+        ("{file}:Picky", "4,6", "Picky"),
+        ("{file}:NoCache", "4,6", "(y, cache) wanted"),
+    ],
+)
+def test_a_wrong_call_is_one_line_and_status_2(capsys, file, target, shape, told):
+    option = [] if shape is None else [f"--input-shape={shape}"]
+    status, out, err = gradcheck(capsys, target.format(file=file), *option)
+    assert (status, out) == (2, "")
+    assert err.startswith("error: ")
+    assert told in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("text", ["def oops(:", "import absent_package_of_mine", "1 / 0"])
+def test_a_file_that_does_not_run_is_one_line_and_status_2(capsys, tmp_path, text):
+    path = tmp_path / "broken.py"
+    path.write_text(text)
+    status, _, err = gradcheck(capsys, f"{path}:Layer", "--input-shape", "4,6")
+    assert status == 2
+    assert "broken.py" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_without_a_file_the_whole_catalogue_is_checked(capsys, monkeypatch):
+    from scratchgan import Dense, __main__, losses
+
+    monkeypatch.setattr(__main__, "layer_cases", lambda: [(Dense(3, 2), (2, 3))])
+    monkeypatch.setattr(__main__, "network_cases", lambda: [("a net", Dense(2, 2), (2, 2))])
+    status, out, _ = gradcheck(capsys)
+    lines = out.splitlines()
+    assert status == 0
+    assert lines[0].startswith("Dense(3, 2) on (2, 3)") and lines[0].endswith("ok")
+    assert lines[1].startswith("a net ")
+    assert any(line.startswith("wgan-gp ") for line in lines)
+    assert sum(line.startswith(tuple(losses.ADVERSARIAL)) for line in lines) >= 6
+    assert lines[-1].endswith(" 0 subjects failed")
+
+
+def test_a_failure_in_the_catalogue_is_shown_and_is_status_1(capsys, monkeypatch, file):
+    from scratchgan import __main__
+
+    wrong = __main__.load_layer(f"{file}:Wrong")
+    monkeypatch.setattr(__main__, "layer_cases", lambda: [(wrong, (2, 3))])
+    monkeypatch.setattr(__main__, "network_cases", list)
+    status, out, _ = gradcheck(capsys)
+    assert status == 1
+    assert "hint: every entry has the wrong sign" in out
+    assert out.splitlines()[-1].endswith(" 1 subjects failed")
+
+
+def test_a_job_is_wanted(capsys):
+    for arguments in ([], ["fly"]):
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        assert caught.value.code == 2
+    assert "gradcheck" in capsys.readouterr().err

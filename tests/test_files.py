@@ -1,0 +1,76 @@
+import os
+import stat
+
+import pytest
+
+from scratchgan.files import write_atomically
+
+
+def test_a_file_is_written_and_replaced(tmp_path):
+    path = tmp_path / "a.bin"
+    for content in (b"old and long", b"new", b""):
+        write_atomically(path, lambda file, content=content: file.write(content))
+        assert path.read_bytes() == content
+        assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_path_may_be_a_string_and_have_any_name(tmp_path):
+    for name in (".hidden", "no suffix", "a.tar.gz", "ü.png"):
+        write_atomically(str(tmp_path / name), lambda file: file.write(b"x"))
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_others_may_read_the_file_as_they_may_any_other(tmp_path):
+    (tmp_path / "plain").write_bytes(b"")
+    write_atomically(tmp_path / "a", lambda file: file.write(b"x"))
+    modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("plain", "a")}
+    assert len(modes) == 1
+
+
+@pytest.mark.parametrize("exists", [False, True])
+@pytest.mark.parametrize("error", [OSError, ValueError, KeyboardInterrupt])
+def test_a_writer_that_fails_half_way_leaves_what_was_there(tmp_path, exists, error):
+    path = tmp_path / "a.bin"
+    if exists:
+        path.write_bytes(b"old")
+
+    def write(file):
+        file.write(b"half of the new")
+        file.flush()
+        assert not exists or path.read_bytes() == b"old"  # a reader in the meantime
+        raise error("in the middle")
+
+    with pytest.raises(error, match="in the middle"):
+        write_atomically(path, write)
+    assert list(tmp_path.iterdir()) == ([path] if exists else [])
+    assert not exists or path.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("function", ["fsync", "replace"])
+def test_a_failing_disk_leaves_what_was_there(tmp_path, monkeypatch, function):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+
+    def fail(*args):
+        raise OSError("disk")
+
+    monkeypatch.setattr(os, function, fail)
+    with pytest.raises(OSError, match="disk"):
+        write_atomically(path, lambda file: file.write(b"new"))
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_bytes_are_on_disk_before_the_name_is(tmp_path, monkeypatch):
+    """After a power cut the new name must not stand for an empty file."""
+    calls = []
+    fsync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda fd: calls.append("fsync") or fsync(fd))
+    monkeypatch.setattr(os, "replace", lambda a, b: calls.append("replace") or replace(a, b))
+    write_atomically(tmp_path / "a", lambda file: file.write(b"x"))
+    assert calls[:2] == ["fsync", "replace"]
+
+
+def test_a_folder_that_does_not_exist_is_an_error_that_names_it(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        write_atomically(tmp_path / "nowhere" / "a", lambda file: file.write(b"x"))
