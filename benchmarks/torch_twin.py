@@ -13,10 +13,10 @@ from torch import nn
 def mlp_generator():
     """The generator of model "mlp"."""
     return nn.Sequential(
-        nn.Linear(100, 128),
+        nn.Linear(100, 128, bias=False),
         nn.BatchNorm1d(128),
         nn.ReLU(),
-        nn.Linear(128, 256),
+        nn.Linear(128, 256, bias=False),
         nn.BatchNorm1d(256),
         nn.ReLU(),
         nn.Linear(256, 784),

@@ -17,7 +17,7 @@ def main():
         __doc__,
         models=["mlp", "mlp-small"],
         out="runs/mnist_mlp",
-        steps=24000,
+        steps=40000,
         g_lr=1e-3,
         d_lr=1e-3,
         ema=0.999,

@@ -74,6 +74,7 @@ def sample(options):
     generator, config = load_generator(options.run_dir, options.backend)
     rng, z_dim = np.random.default_rng(options.seed), model(config["model"]).z_dim
     images = generate(generator, draw_noise(rng, options.n, z_dim, config["noise"]))
+    options.out.parent.mkdir(parents=True, exist_ok=True)
     if options.out.suffix == ".png":
         save_image(sample_grid(images), options.out)
     else:

@@ -39,6 +39,8 @@ class Optimiser:
     def __init__(self, net, lr, weight_decay=0.0, clip_norm=None):
         if net.theta is None:
             raise RuntimeError(f"{type(self).__name__}: {net} is not initialised")
+        if not callable(lr) and not 0 <= lr < math.inf:
+            raise ValueError(f"{type(self).__name__}(lr={lr!r}) given, a number from 0 up wanted")
         self.net, self.lr, self.weight_decay, self.clip_norm = net, lr, weight_decay, clip_norm
         self.t = 0
         for name in self.moments:

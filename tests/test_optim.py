@@ -245,3 +245,10 @@ def test_adam_reaches_the_minimum_of_a_bowl():
         net.grad[...] = net.theta - 3
         adam.step()
     assert math.sqrt(((net.theta - 3) ** 2).mean()) < 1e-3
+
+
+@pytest.mark.parametrize("lr", [-1e-3, float("nan"), float("inf")])
+def test_a_learning_rate_that_cannot_be_is_refused(lr):
+    net = Dense(2, 1).initialize()
+    with pytest.raises(ValueError, match=r"Adam\(lr=.*\) given, a number from 0 up wanted"):
+        Adam(net, lr=lr)

@@ -34,7 +34,17 @@ def save_checkpoint(path, trainer, config, fixed_noise):
         What makes this run this run; a resumed run must have the same.
     fixed_noise : float32 array (n, z_dim)
     """
-    arrays, meta = {"fixed_noise": fixed_noise}, {"version": VERSION, "config": config}
+    arrays, meta = _state_of(trainer)
+    arrays["fixed_noise"] = fixed_noise
+    meta |= {"version": VERSION, "config": config}
+    arrays = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
+    data = save(arrays, {"scratchgan": json.dumps(meta)})
+    write_atomically(path, lambda file: file.write(data))
+
+
+def _state_of(trainer):
+    """All that a trainer needs to go on: arrays, and what goes into the file's metadata."""
+    arrays, meta = {}, {}
     for name, network in _networks(trainer).items():
         arrays |= {f"{name}/{key}": array for key, array in network.state_dict().items()}
     for name, optimiser in _optimisers(trainer).items():
@@ -47,9 +57,7 @@ def save_checkpoint(path, trainer, config, fixed_noise):
     arrays["batches/order"] = batches.pop("order")
     meta |= {"batches": batches, "step": trainer.step_count}
     meta["random"] = {name: rng.bit_generator.state for name, rng in _generators(trainer).items()}
-    arrays = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
-    data = save(arrays, {"scratchgan": json.dumps(meta)})
-    write_atomically(path, lambda file: file.write(data))
+    return arrays, meta
 
 
 def read_checkpoint(path):
@@ -76,10 +84,11 @@ def read_checkpoint(path):
         raise CheckpointError(f"{path}: damaged, cannot be read: {error}") from error
     except KeyError:
         raise CheckpointError(f"{path}: a safetensors file, but no checkpoint of a run") from None
-    if meta.get("version") != VERSION:
-        raise CheckpointError(
-            f"{path}: format version {meta.get('version')} read, {VERSION} wanted"
-        )
+    version = meta.get("version") if isinstance(meta, dict) else None
+    if version != VERSION:
+        raise CheckpointError(f"{path}: format version {version} read, {VERSION} wanted")
+    if not isinstance(meta.get("config"), dict) or "fixed_noise" not in arrays:
+        raise CheckpointError(f"{path}: damaged: no configuration, or no fixed noise in it")
     return arrays, meta
 
 
@@ -105,9 +114,11 @@ def load_checkpoint(path, trainer, config):
     ]
     if differing:
         raise CheckpointError(f"{path}: from a different run ({'; '.join(differing)})")
+    before = _state_of(trainer)
     try:
         restore(trainer, arrays, meta)
-    except (KeyError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        restore(trainer, *before)
         raise CheckpointError(f"{path}: does not fit this run: {error}") from error
     return arrays["fixed_noise"]
 
@@ -119,11 +130,11 @@ def restore(trainer, arrays, meta):
     for name, optimiser in _optimisers(trainer).items():
         optimiser.load_state_dict({"t": meta[f"{name}/t"], **_below(name, arrays)})
     if trainer.average:
-        trainer.average.t = meta["average/t"]
+        trainer.average.t = int(meta["average/t"])
     trainer.batches.restore({**meta["batches"], "order": arrays["batches/order"]})
     for name, rng in _generators(trainer).items():
         rng.bit_generator.state = meta["random"][name]
-    trainer.step_count = meta["step"]
+    trainer.step_count = int(meta["step"])
 
 
 def _below(name, arrays):

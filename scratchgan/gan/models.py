@@ -30,8 +30,8 @@ class Model(NamedTuple):
 def mlp_generator():
     """100-128-256-784."""
     return Sequential(
-        Dense(100, 128), BatchNorm(128), ReLU(),
-        Dense(128, 256), BatchNorm(256), ReLU(),
+        Dense(100, 128, bias=False), BatchNorm(128), ReLU(),
+        Dense(128, 256, bias=False), BatchNorm(256), ReLU(),
         Dense(256, 784), Tanh(), Reshape((28, 28, 1)),
     )  # fmt: skip
 
@@ -49,7 +49,7 @@ def mlp_discriminator():
 def mlp_small_generator():
     """100-256-784."""
     return Sequential(
-        Dense(100, 256), BatchNorm(256), ReLU(),
+        Dense(100, 256, bias=False), BatchNorm(256), ReLU(),
         Dense(256, 784), Tanh(), Reshape((28, 28, 1)),
     )  # fmt: skip
 

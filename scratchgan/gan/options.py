@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import zlib
 from dataclasses import fields
 from pathlib import Path
 
@@ -35,7 +36,12 @@ def parser(description, models, out, steps, **defaults):
     """
     p = argparse.ArgumentParser(description=description, formatter_class=_HelpFormatter)
     where = p.add_argument_group("where")
-    where.add_argument("--backend", choices=["auto", "numpy", "cupy"], default="auto")
+    where.add_argument(
+        "--backend",
+        choices=["auto", "numpy", "cupy"],
+        default="auto",
+        help="where to compute; auto: on a GPU where there is one",
+    )
     where.add_argument("--out", default=out, type=Path, help="folder of the run")
     where.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
     where.add_argument("--save-every", type=_positive, default=500, help="steps between samples")
@@ -45,7 +51,7 @@ def parser(description, models, out, steps, **defaults):
     length.add_argument("--epochs", type=_positive, help="passes over the data, instead of --steps")
 
     game = p.add_argument_group("what")
-    game.add_argument("--model", choices=models, default=models[0])
+    game.add_argument("--model", choices=models, default=models[0], help="a pair of networks")
     game.add_argument("--loss", choices=list(ADVERSARIAL), help="the game that is played")
     game.add_argument("--smooth", type=float, help="label smoothing: D(x) is to be 1 - SMOOTH")
     game.add_argument("--noise", choices=["normal", "uniform"], help="N(0, 1) or U(-1, 1)")
@@ -54,14 +60,14 @@ def parser(description, models, out, steps, **defaults):
     how = p.add_argument_group("how")
     how.add_argument("--batch-size", type=_positive, help="images a step")
     how.add_argument("--d-steps", type=_positive, help="steps of D for each step of G")
-    how.add_argument("--g-optimiser", choices=list(OPTIMISERS))
-    how.add_argument("--d-optimiser", choices=list(OPTIMISERS))
+    how.add_argument("--g-optimiser", choices=list(OPTIMISERS), help="of the generator")
+    how.add_argument("--d-optimiser", choices=list(OPTIMISERS), help="of the discriminator")
     how.add_argument("--g-lr", type=float, help="learning rate of the generator")
     how.add_argument("--d-lr", type=float, help="learning rate of the discriminator")
     how.add_argument("--beta1", type=float, help="decay of Adam's mean gradient")
     how.add_argument("--l2-generator", type=float, help="L2 penalty on G's weights")
     how.add_argument("--ema", type=float, help="samples from a running mean of G's weights; 0: off")
-    how.add_argument("--dtype", choices=["float32", "float64"])
+    how.add_argument("--dtype", choices=["float32", "float64"], help="of all arrays")
     own = {f.name: f.default for f in fields(Config) if f.name not in ("data", "model")}
     p.set_defaults(**(own | defaults))
     return p
@@ -81,11 +87,13 @@ def train_from(options, data):
     Trainer
     """
     names = [f.name for f in fields(Config) if f.name != "data"]
-    about = f"{data.name} ({', '.join(map(str, data.images.shape))})"
+    digest = zlib.crc32(data.images.tobytes())  # so that a run is not resumed on other images
+    about = f"{data.name} {data.images.shape} {digest:08x}"
     config = Config(data=about, **{name: getattr(options, name) for name in names})
     steps = options.steps
     if options.epochs:
-        steps = options.epochs * (len(data.images) // (config.batch_size * config.d_steps))
+        batches = options.epochs * (len(data.images) // config.batch_size)
+        steps = -(-batches // config.d_steps)  # rounded up: a step takes d_steps batches
     return train(
         config,
         data.images,
@@ -119,7 +127,9 @@ def exit_status(job):
         return 2
     except Stopped as error:
         print(error, file=sys.stderr)
-        return 130
+    except KeyboardInterrupt:  # before the first step, or a second time
+        print("interrupted", file=sys.stderr)
+    return 130
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):

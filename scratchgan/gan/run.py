@@ -140,6 +140,8 @@ def train(config, images, out, *, steps, backend="auto", resume=False, save_ever
     trainer = build(config, images, ops)
     out = Path(out)
     path = out / CHECKPOINT
+    for half_written in [*out.glob(".*.tmp"), *out.glob("samples/.*.tmp")]:
+        half_written.unlink()  # left by a kill in the middle of a save
     if resume and not path.exists():
         print(f"no checkpoint in {out} yet: starting at step 0", file=sys.stderr)
     if resume and path.exists():
@@ -173,6 +175,7 @@ class _Run:
             self.save()
         with (
             _ctrl_c_raises_a_flag() as flag,
+            np.errstate(over="ignore", invalid="ignore"),  # the monitor says it better
             open(self.out / "metrics.csv", "a", buffering=1) as metrics,
             tqdm(
                 total=steps * size,

@@ -28,7 +28,12 @@ def sample_grid(images, columns=None, margin=2, zoom=2):
     -------
     PIL.Image.Image
     """
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
+    if (
+        images.dtype != np.uint8
+        or images.ndim != 4
+        or images.shape[3] not in (1, 3)
+        or not len(images)
+    ):
         raise ValueError(
             f"images {images.dtype} {images.shape} given, uint8 (N, H, W, 1 or 3) wanted"
         )

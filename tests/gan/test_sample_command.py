@@ -142,9 +142,10 @@ def test_a_model_that_is_no_more_is_refused(trained, tmp_path, capsys, monkeypat
     assert "'tiny'" in refused(capsys, run, "--out", tmp_path / "x.png")
 
 
-def test_a_folder_that_is_not_there_is_named(trained, tmp_path, capsys):
-    out = tmp_path / "nowhere" / "x.png"
-    assert "nowhere" in refused(capsys, trained(), "--out", out)
+def test_a_folder_that_is_not_there_is_made(trained, tmp_path, capsys):
+    out = tmp_path / "new" / "folder" / "x.png"
+    assert sample(capsys, trained(), "--out", out)[0] == 0
+    assert out.is_file()
 
 
 @pytest.mark.skipif(find_spec("cupy") is not None, reason="CuPy is installed")
