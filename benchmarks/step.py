@@ -9,6 +9,7 @@ block, so that both meet the same machine.
 
 import argparse
 import copy
+import importlib.util
 import statistics
 import subprocess
 import sys
@@ -45,6 +46,8 @@ def main():
     ours = Ours(options)
     sides = {"scratchgan": ours}
     if options.against:
+        if importlib.util.find_spec("torch") is None:
+            sys.exit("--against torch: PyTorch is not installed; pip install -e '.[reference]'")
         print(f"validation: {validate(options)}")
         sides["PyTorch eager"] = Theirs(options, ours.trainer)
         sides["PyTorch eager, fused Adam"] = Theirs(options, ours.trainer, fused=True)

@@ -39,7 +39,29 @@ def mlp_discriminator():
     )
 
 
-NETWORKS = {"mlp": (mlp_generator, mlp_discriminator, 100, (28, 28, 1))}
+def mlp_small_generator():
+    """The generator of model "mlp-small"."""
+    return nn.Sequential(
+        nn.Linear(100, 256, bias=False),
+        nn.BatchNorm1d(256),
+        nn.ReLU(),
+        nn.Linear(256, 784),
+        nn.Tanh(),
+        nn.Unflatten(1, (28, 28, 1)),
+    )
+
+
+def mlp_small_discriminator():
+    """The discriminator of model "mlp-small"."""
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(784, 256), nn.LeakyReLU(0.2), nn.Dropout(0.1), nn.Linear(256, 1)
+    )
+
+
+NETWORKS = {
+    "mlp": (mlp_generator, mlp_discriminator, 100, (28, 28, 1)),
+    "mlp-small": (mlp_small_generator, mlp_small_discriminator, 100, (28, 28, 1)),
+}
 
 
 class TorchGAN:

@@ -1,7 +1,8 @@
 """GANs from scratch: layers with hand-written backprop, on NumPy and CuPy, every gradient proved.
 
-Reading order for a learner: ``layers/base.py``, ``layers/dense.py``, ``losses.py``, ``optim.py``,
-``gan/trainer.py``; then the other layers, and ``gradcheck`` for how one knows that it is right.
+Reading order for a learner: ``layers/base.py``, ``dense.py`` and ``activation.py``, ``losses.py``,
+``optim.py``, ``gan/trainer.py``; then ``gradcheck``, for how one knows that it is right, and the
+other layers.
 """
 
 from . import data, gan, gradcheck, losses, metrics, optim, penalties, plots

@@ -11,7 +11,7 @@ from .catalogue import layer_cases, loss_cases, network_cases, penalty_cases
 from .files import write_atomically
 from .gan import draw_noise, generate, load_generator, model
 from .gan.options import exit_status
-from .gradcheck import check, check_loss
+from .gradcheck import ADJOINT, FIRST, SECOND, check, check_loss
 from .layers import Layer
 from .plots import sample_grid, save_image
 
@@ -60,7 +60,12 @@ def gradcheck(options):
         print(f"{subject:72}  {len(report.rows):3} checks  worst {report.worst():.0e}  {verdict}")
     for report in failed:
         print(f"\n{report}")
-    checks = sum(len(report.rows) for report in reports)
+    rows = [row for report in reports for row in report.rows]
+    kinds = {"first order": FIRST, "second order": SECOND, "identities": ADJOINT}
+    for kind, tolerance in kinds.items():
+        error = max((row.error for row in rows if row.tolerance == tolerance), default=0.0)
+        print(f"worst error, {kind}: {error:.1e} of {tolerance:.0e} allowed")
+    checks = len(rows)
     print(f"{len(reports)} subjects, {checks} checks, {len(failed)} subjects failed")
     return 1 if failed else 0
 
@@ -72,8 +77,8 @@ def sample(options):
     if options.out.suffix not in (".png", ".npz"):
         raise ValueError(f"--out {options.out} given, a name in .png or .npz wanted")
     generator, config = load_generator(options.run_dir, options.backend)
-    rng, z_dim = np.random.default_rng(options.seed), model(config["model"]).z_dim
-    images = generate(generator, draw_noise(rng, options.n, z_dim, config["noise"]))
+    rng, z_dim = np.random.default_rng(options.seed), model(config.model).z_dim
+    images = generate(generator, draw_noise(rng, options.n, z_dim, config.noise))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     if options.out.suffix == ".png":
         save_image(sample_grid(images), options.out)
@@ -88,13 +93,16 @@ def load_layer(target):
     """The layer that ``FILE.py:NAME`` names; a class is called without arguments."""
     file, _, name = target.partition(":")
     path = Path(file)
-    if not name or not path.is_file():
-        raise ValueError(f"{target!r} given, FILE.py:NAME with an existing file wanted")
+    if not path.is_file():
+        raise ValueError(f"{file!r} given, a file wanted: FILE.py:NAME")
+    if not name:
+        raise ValueError(f"{target!r} given, a layer's name wanted, too: FILE.py:NAME")
+    sys.path.insert(0, str(path.parent.resolve()))  # for what the file imports from beside it
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-        found = getattr(module, name, None)
+        found = getattr(module, name)
         layer = found() if isinstance(found, type) and issubclass(found, Layer) else found
     except Exception as error:  # whatever stands in the user's file
         raise ValueError(f"{target!r}: {type(error).__name__}: {error}") from error

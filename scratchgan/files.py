@@ -4,7 +4,7 @@ import os
 import secrets
 from pathlib import Path
 
-__all__ = ["write_atomically"]
+__all__ = ["remove_leftovers", "write_atomically"]
 
 
 def write_atomically(path, write):
@@ -31,3 +31,9 @@ def write_atomically(path, write):
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder):
+    """Delete what `write_atomically` left half-written when its process was killed."""
+    for path in Path(folder).glob(".*." + "[0-9a-f]" * 8 + ".tmp"):
+        path.unlink(missing_ok=True)

@@ -7,8 +7,10 @@ a, with softplus(a) = log(1 + e^a), nothing can overflow and no slope is lost to
 
 An adversarial loss has two sides, both to be minimised, each a mean over the batch of N:
 
-    discriminator(real, fake) -> value, dreal, dfake
-    generator(fake)           -> value, dfake
+    discriminator(real_logits, fake_logits) -> value, dreal, dfake
+    generator(fake_logits)                  -> value, dfake
+
+and a third method, ``belief(logits)``, reads a logit as a probability, for people to look at.
 """
 
 import numpy as np
@@ -35,11 +37,14 @@ def binary_cross_entropy(logits, target):
     dlogits : array, the shape of logits
     """
     if np.shape(target) not in ((), logits.shape):
-        raise ValueError(f"target of shape {target.shape} given, {logits.shape} wanted")
+        raise ValueError(f"target of shape {np.shape(target)} given, {logits.shape} wanted")
     ops = ops_of(logits)
-    # -t log D - (1 - t) log(1 - D) = t softplus(-a) + (1 - t) softplus(a) = softplus(a) - t a
-    value = (ops.softplus(logits) - target * logits).mean()
-    return value, (ops.sigmoid(logits) - target) / logits.size
+    if np.shape(target):
+        target = ops.asarray(target, logits.dtype)
+    # Both terms are positive, and each is small where the logit is right: nothing cancels.
+    value = (target * ops.softplus(-logits) + (1 - target) * ops.softplus(logits)).mean()
+    slope = (1 - target) * ops.sigmoid(logits) - target * ops.sigmoid(-logits)
+    return value, slope / logits.size
 
 
 def softmax_cross_entropy(logits, labels):
@@ -61,11 +66,12 @@ def softmax_cross_entropy(logits, labels):
         The labels are not N integers in that range.
     """
     N, K = logits.shape
+    xp = ops_of(logits).xp
+    labels = xp.asarray(labels)
     if labels.shape != (N,) or labels.dtype.kind not in "iu":
         raise ValueError(f"labels {labels.dtype} {labels.shape} given, {N} integers wanted")
     if N and not 0 <= int(labels.min()) <= int(labels.max()) < K:
         raise ValueError(f"labels {labels.min()} to {labels.max()} given, 0 to {K - 1} wanted")
-    xp = ops_of(logits).xp
     shifted = logits - logits.max(1, keepdims=True)  # (N, K): e^shifted cannot overflow
     e = xp.exp(shifted)
     total = e.sum(1, keepdims=True)  # (N, 1)
@@ -95,16 +101,20 @@ class Minimax:
             raise ValueError(f"smooth={smooth!r} given, 0 <= smooth < 1 wanted")
         self.smooth = smooth
 
-    def discriminator(self, real, fake):
+    def discriminator(self, real_logits, fake_logits):
         """Value, and its gradients by the logits (N, 1) of real and of fake samples."""
-        value_real, dreal = binary_cross_entropy(real, 1 - self.smooth)
-        value_fake, dfake = binary_cross_entropy(fake, 0)
+        value_real, dreal = binary_cross_entropy(real_logits, 1 - self.smooth)
+        value_fake, dfake = binary_cross_entropy(fake_logits, 0)
         return value_real + value_fake, dreal, dfake
 
-    def generator(self, fake):
-        """mean log(1 - D(G(z))): the very term that D maximises, so the slope changes sign."""
-        value, dfake = binary_cross_entropy(fake, 0)
+    def generator(self, fake_logits):
+        """Mean log(1 - D(G(z))): the very term that D maximises, so the slope changes sign."""
+        value, dfake = binary_cross_entropy(fake_logits, 0)
         return -value, -dfake
+
+    def belief(self, logits):
+        """D = sigmoid(a)."""
+        return ops_of(logits).sigmoid(logits)
 
 
 class NonSaturating(Minimax):
@@ -113,9 +123,9 @@ class NonSaturating(Minimax):
     G's slope is D(G(z)) - 1: strongest where D is sure of a fake.
     """
 
-    def generator(self, fake):
+    def generator(self, fake_logits):
         """mean -log D(G(z))."""
-        return binary_cross_entropy(fake, 1)
+        return binary_cross_entropy(fake_logits, 1)
 
 
 class LeastSquares(Minimax):
@@ -125,15 +135,19 @@ class LeastSquares(Minimax):
     target, on both sides of it: it does not saturate.
     """
 
-    def discriminator(self, real, fake):
+    def discriminator(self, real_logits, fake_logits):
         """Value, and its gradients by the logits (N, 1) of real and of fake samples."""
-        value_real, dreal = _half_square(real, 1 - self.smooth)
-        value_fake, dfake = _half_square(fake, 0)
+        value_real, dreal = _half_square(real_logits, 1 - self.smooth)
+        value_fake, dfake = _half_square(fake_logits, 0)
         return value_real + value_fake, dreal, dfake
 
-    def generator(self, fake):
+    def generator(self, fake_logits):
         """mean (a(G(z)) - 1)^2 / 2."""
-        return _half_square(fake, 1)
+        return _half_square(fake_logits, 1)
+
+    def belief(self, logits):
+        """The logit itself, which is to be 1 or 0, cut off there."""
+        return ops_of(logits).xp.clip(logits, 0, 1)
 
 
 ADVERSARIAL = {"minimax": Minimax, "non-saturating": NonSaturating, "least-squares": LeastSquares}

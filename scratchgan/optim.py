@@ -37,14 +37,22 @@ class Optimiser:
     moments = ()  # names of the running averages: arrays as long as theta
 
     def __init__(self, net, lr, weight_decay=0.0, clip_norm=None):
-        if net.theta is None:
-            raise RuntimeError(f"{type(self).__name__}: {net} is not initialised")
-        if not callable(lr) and not 0 <= lr < math.inf:
-            raise ValueError(f"{type(self).__name__}(lr={lr!r}) given, a number from 0 up wanted")
+        net.initialized()
+        limits = {} if callable(lr) else {"lr": (lr, math.inf)}
+        self.refuse(
+            weight_decay=(weight_decay, math.inf), clip_norm=(clip_norm or 0, math.inf), **limits
+        )
         self.net, self.lr, self.weight_decay, self.clip_norm = net, lr, weight_decay, clip_norm
         self.t = 0
         for name in self.moments:
             setattr(self, name, ops_of(net.theta).xp.zeros_like(net.theta))
+
+    def refuse(self, **limits):
+        """Raise ValueError for an option that is not in [0, limit): name=(value, limit)."""
+        for name, (value, limit) in limits.items():
+            if not 0 <= value < limit:
+                given = f"{type(self).__name__}({name}={value!r}) given"
+                raise ValueError(f"{given}, a number from 0 to below {limit} wanted")
 
     def step(self):
         """Move theta once along the gradient that has been added up."""
@@ -86,6 +94,7 @@ class SGD(Optimiser):
 
     def __init__(self, net, lr, momentum=0.0, **common):
         super().__init__(net, lr, **common)
+        self.refuse(momentum=(momentum, 1))
         self.momentum = momentum
 
     def update(self, ops, theta, grad, lr):
@@ -103,6 +112,7 @@ class RMSprop(Optimiser):
 
     def __init__(self, net, lr=1e-3, alpha=0.99, eps=1e-8, **common):
         super().__init__(net, lr, **common)
+        self.refuse(alpha=(alpha, 1), eps=(eps, math.inf))
         self.alpha, self.eps = alpha, eps
 
     def update(self, ops, theta, grad, lr):
@@ -124,10 +134,11 @@ class Adam(Optimiser):
 
     def __init__(self, net, lr=2e-4, beta1=0.5, beta2=0.999, eps=1e-8, **common):
         super().__init__(net, lr, **common)
+        self.refuse(beta1=(beta1, 1), beta2=(beta2, 1), eps=(eps, math.inf))
         self.beta1, self.beta2, self.eps = beta1, beta2, eps
 
     def update(self, ops, theta, grad, lr):
-        """The formula above."""
+        """The formula above: see ``adam_`` in ``backend/numpy_ops.py``."""
         ops.adam_(theta, grad, self.m, self.v, lr, self.beta1, self.beta2, self.eps, self.t)
 
 

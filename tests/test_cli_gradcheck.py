@@ -66,7 +66,7 @@ def test_a_wrong_layer_fails_with_the_table(capsys, file):
 @pytest.mark.parametrize(
     ("target", "shape", "told"),
     [
-        ("absent.py:Right", "4,6", "FILE.py:NAME with an existing file wanted"),
+        ("absent.py:Right", "4,6", "'absent.py' given, a file wanted: FILE.py:NAME"),
         ("{file}", "4,6", "FILE.py:NAME"),
         ("{file}:", "4,6", "FILE.py:NAME"),
         ("{file}:Absent", "4,6", "Absent"),

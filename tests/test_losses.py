@@ -229,3 +229,14 @@ def test_a_target_of_another_shape_is_refused():
     """(N, 1) logits and (N,) targets would make an (N, N) table of differences."""
     with pytest.raises(ValueError, match="shape"):
         binary_cross_entropy(np.zeros((3, 1)), np.zeros(3))
+
+
+@pytest.mark.parametrize("logit", [9, 12, 18, 60])
+@pytest.mark.parametrize("target", [0, 1])
+def test_cross_entropy_of_a_sure_logit_is_right_to_the_last_digits_of_float32(logit, target):
+    sign = 1 if target else -1
+    logits = np.array([[sign * logit]], np.float32)
+    value, slope = binary_cross_entropy(logits, target)
+    exact = np.exp(-float(logit)) if logit > 30 else np.log1p(np.exp(-float(logit)))
+    assert value == pytest.approx(exact, rel=1e-6)
+    assert slope.item() == pytest.approx(-sign / (1 + np.exp(float(logit))), rel=1e-6)

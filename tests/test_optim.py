@@ -234,7 +234,7 @@ def test_a_state_that_does_not_fit_is_refused_and_nothing_changed(damage):
 
 @pytest.mark.parametrize("kind", [SGD, RMSprop, Adam])
 def test_a_network_without_values_is_refused(kind):
-    with pytest.raises(RuntimeError, match=rf"{kind.__name__}: Dense\(1, 2\) is not initialised"):
+    with pytest.raises(RuntimeError, match=r"Dense\(1, 2\) is not initialised"):
         kind(Dense(1, 2), lr=0.1)
 
 
@@ -250,5 +250,5 @@ def test_adam_reaches_the_minimum_of_a_bowl():
 @pytest.mark.parametrize("lr", [-1e-3, float("nan"), float("inf")])
 def test_a_learning_rate_that_cannot_be_is_refused(lr):
     net = Dense(2, 1).initialize()
-    with pytest.raises(ValueError, match=r"Adam\(lr=.*\) given, a number from 0 up wanted"):
+    with pytest.raises(ValueError, match=r"Adam\(lr=.*\) given, a number from 0 to below inf"):
         Adam(net, lr=lr)

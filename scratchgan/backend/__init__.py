@@ -9,6 +9,7 @@ A backend is a module of plain functions. ``numpy_ops`` is the reference and alw
 
 import importlib
 import importlib.util
+import sys
 
 import numpy as np
 
@@ -20,7 +21,7 @@ NAMES = ("auto", "numpy", "cupy")
 
 _NO_PACKAGE = (
     "backend 'cupy' needs CuPy, which is not installed: "
-    "pip install 'scratchgan[cuda12]' (or [cuda13], whichever your driver supports)"
+    "pip install -e '.[cuda12]' (or '.[cuda13]', whichever your driver supports)"
 )
 _NO_DEVICE = (
     "backend 'cupy' needs a CUDA device and none was found ({reason}): "
@@ -65,14 +66,16 @@ def get_backend(name="auto"):
         return numpy_ops
     try:
         return _cupy()
-    except BackendError:
+    except BackendError as error:
         if name == "cupy":
             raise
+        if str(error) != _NO_PACKAGE:  # CuPy was installed to be used
+            print(f"backend numpy: {error}", file=sys.stderr)
         return numpy_ops
 
 
 def _cupy():
-    """Import ``cupy_ops`` and run one small kernel: only that proves driver *and* compiler."""
+    """Import ``cupy_ops`` and compute a little: that proves driver, compiler and cuBLAS."""
     if importlib.util.find_spec("cupy") is None:
         raise BackendError(_NO_PACKAGE)
     try:
@@ -82,11 +85,11 @@ def _cupy():
     if not cupy_ops.device_count():
         raise BackendError(_NO_DEVICE.format(reason="the CUDA driver reports no device"))
     try:
-        ones = cupy_ops.asarray(np.ones(2, np.float32))
+        ones = cupy_ops.asarray(np.ones((2, 2), np.float32))
     except Exception as error:
         raise BackendError(_NO_DEVICE.format(reason=_line(error))) from error
     try:
-        cupy_ops.to_host(cupy_ops.sigmoid(ones))
+        cupy_ops.to_host(cupy_ops.sigmoid(ones @ ones))
     except Exception as error:
         raise BackendError(_NO_HEADERS.format(reason=_line(error))) from error
     return cupy_ops

@@ -36,7 +36,7 @@ def synchronize():
 
 def leaky_relu(x, slope):
     """x where x > 0, slope * x elsewhere; 0 <= slope <= 1."""
-    return cp.maximum(x, slope * x)
+    return cp.maximum(x, slope * x if slope else 0)
 
 
 def leaky_relu_grad(dy, y, slope):

@@ -13,8 +13,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from ..files import write_atomically
+from .monitor import DivergenceError
 
-__all__ = ["CheckpointError", "load_checkpoint", "read_checkpoint", "restore", "save_checkpoint"]
+__all__ = [
+    "CheckpointError",
+    "below",
+    "load_checkpoint",
+    "read_checkpoint",
+    "restore",
+    "save_checkpoint",
+]
 
 VERSION = 1
 
@@ -33,9 +41,17 @@ def save_checkpoint(path, trainer, config, fixed_noise):
     config : dict
         What makes this run this run; a resumed run must have the same.
     fixed_noise : float32 array (n, z_dim)
+
+    Raises
+    ------
+    DivergenceError
+        An array is not finite; the file is left as it was.
     """
     arrays, meta = _state_of(trainer)
     arrays["fixed_noise"] = fixed_noise
+    bad = [key for key, array in arrays.items() if not np.isfinite(array).all()]
+    if bad:
+        raise DivergenceError(f"step {trainer.step_count}: {', '.join(bad)} not finite; not saved")
     meta |= {"version": VERSION, "config": config}
     arrays = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
     data = save(arrays, {"scratchgan": json.dumps(meta)})
@@ -126,9 +142,9 @@ def load_checkpoint(path, trainer, config):
 def restore(trainer, arrays, meta):
     """Give the trainer all state that `save_checkpoint` took from it."""
     for name, network in _networks(trainer).items():
-        network.load_state_dict(_below(name, arrays))
+        network.load_state_dict(below(name, arrays))
     for name, optimiser in _optimisers(trainer).items():
-        optimiser.load_state_dict({"t": meta[f"{name}/t"], **_below(name, arrays)})
+        optimiser.load_state_dict({"t": meta[f"{name}/t"], **below(name, arrays)})
     if trainer.average:
         trainer.average.t = int(meta["average/t"])
     trainer.batches.restore({**meta["batches"], "order": arrays["batches/order"]})
@@ -137,7 +153,8 @@ def restore(trainer, arrays, meta):
     trainer.step_count = int(meta["step"])
 
 
-def _below(name, arrays):
+def below(name, arrays):
+    """The arrays stored under ``name/``, by the rest of their keys."""
     prefix = f"{name}/"
     return {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}
 
@@ -155,7 +172,6 @@ def _generators(trainer):
     """The trainer's own random generator, and that of every layer that draws."""
     found = {"trainer": trainer.rng}
     for name in ("generator", "discriminator"):
-        for key, layer in getattr(trainer, name).sublayers().items():
-            if layer.rng is not None:
-                found[f"{name}/{key}"] = layer.rng
+        of_layers = getattr(trainer, name).generators()
+        found |= {f"{name}/{key}": generator for key, generator in of_layers.items()}
     return found

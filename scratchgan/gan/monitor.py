@@ -16,14 +16,16 @@ class Monitor:
     ----------
     real_spread : float
         The `spread` of real images.
+    smooth : float
+        The label smoothing: D(x) is to be 1 - smooth then.
     """
 
     WON_FOR = 500  # steps that D must be sure of everything, before it is said to have won
     SURE = 0.98  # of D(x); 1 - SURE of D(G(z))
     COLLAPSED = 0.1  # share of the real images' spread
 
-    def __init__(self, real_spread):
-        self.real_spread = real_spread
+    def __init__(self, real_spread, smooth=0.0):
+        self.real_spread, self.smooth = real_spread, smooth
         self.won_since = None
         self.said = set()
 
@@ -37,7 +39,7 @@ class Monitor:
 
     def watch_beliefs(self, step, d_real, d_fake):
         """A warning once D has been sure of every image for a while, else None."""
-        if d_real < self.SURE or d_fake > 1 - self.SURE:
+        if d_real < self.SURE * (1 - self.smooth) or d_fake > 1 - self.SURE:
             self.won_since = None
             self.said.discard("won")
             return None
@@ -49,7 +51,7 @@ class Monitor:
             "won",
             f"step {step}: the discriminator has won: D(x) = {d_real:.3f}, D(G(z)) = {d_fake:.3f} "
             f"since step {self.won_since}; the generator has little left to learn from. "
-            "A smaller --d-lr, a larger --smooth or another --loss may help",
+            "A smaller --d-lr or another --loss may help",
         )
 
     def watch_samples(self, step, images):

@@ -6,6 +6,8 @@ import zlib
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
+
 from ..backend import BackendError
 from ..losses import ADVERSARIAL
 from ..optim import OPTIMISERS
@@ -87,7 +89,9 @@ def train_from(options, data):
     Trainer
     """
     names = [f.name for f in fields(Config) if f.name != "data"]
-    digest = zlib.crc32(data.images.tobytes())  # so that a run is not resumed on other images
+    digest = zlib.crc32(
+        np.ascontiguousarray(data.images)
+    )  # so that a run is not resumed on other images
     about = f"{data.name} {data.images.shape} {digest:08x}"
     config = Config(data=about, **{name: getattr(options, name) for name in names})
     steps = options.steps

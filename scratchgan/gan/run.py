@@ -20,9 +20,15 @@ import numpy as np
 from tqdm import tqdm
 
 from .. import losses, optim, plots
-from ..backend import get_backend, ops_of
-from ..files import write_atomically
-from .checkpoint import CheckpointError, load_checkpoint, read_checkpoint, save_checkpoint
+from ..backend import get_backend
+from ..files import remove_leftovers, write_atomically
+from .checkpoint import (
+    CheckpointError,
+    below,
+    load_checkpoint,
+    read_checkpoint,
+    save_checkpoint,
+)  # fmt: skip
 from .models import model
 from .monitor import Monitor, spread
 from .trainer import Trainer, draw_noise, generate
@@ -140,19 +146,27 @@ def train(config, images, out, *, steps, backend="auto", resume=False, save_ever
     trainer = build(config, images, ops)
     out = Path(out)
     path = out / CHECKPOINT
-    for half_written in [*out.glob(".*.tmp"), *out.glob("samples/.*.tmp")]:
-        half_written.unlink()  # left by a kill in the middle of a save
-    if resume and not path.exists():
-        print(f"no checkpoint in {out} yet: starting at step 0", file=sys.stderr)
-    if resume and path.exists():
+    about, config_file = json.dumps(asdict(config), indent=2) + "\n", out / "config.json"
+    resume_from = path.exists() and resume
+    if path.exists() and not resume and read_checkpoint(path)[1]["step"]:
+        raise CheckpointError(f"{path}: exists already; --resume goes on with it, or choose --out")
+    if not path.exists() and config_file.exists() and config_file.read_text() != about:
+        raise CheckpointError(f"{config_file}: exists, and is not this run's; choose another --out")
+    for folder in (out, out / "samples"):
+        remove_leftovers(folder)
+    if resume_from:
         fixed_noise = load_checkpoint(path, trainer, asdict(config))
         _drop_rows_after(out / "metrics.csv", trainer.step_count)
-    elif path.exists():
-        raise CheckpointError(f"{path}: exists already; --resume goes on with it, or choose --out")
+        if trainer.step_count >= steps:
+            print(f"already at step {trainer.step_count}", file=sys.stderr)
+        elif trainer.step_count % save_every:  # the last grid shows a stop, not a stage of the run
+            (out / "samples" / f"{trainer.step_count:08}.png").unlink(missing_ok=True)
     else:
+        if resume:
+            print(f"no checkpoint in {out} yet: starting at step 0", file=sys.stderr)
         fixed_noise = draw_noise(trainer.rng, FIXED, trainer.z_dim, config.noise)
         (out / "samples").mkdir(parents=True, exist_ok=True)
-        _write_text(out / "config.json", json.dumps(asdict(config), indent=2) + "\n")
+        _write_text(config_file, about)
         _write_text(out / "metrics.csv", ",".join(COLUMNS) + "\n")
     print(f"{config.model} on {config.data}, backend {ops.name}, into {out}", file=sys.stderr)
     _Run(trainer, config, out, fixed_noise, save_every).go_on_to(steps)
@@ -165,7 +179,8 @@ class _Run:
     def __init__(self, trainer, config, out, fixed_noise, save_every):
         self.trainer, self.config, self.out = trainer, config, out
         self.fixed_noise, self.save_every = fixed_noise, save_every
-        self.monitor = Monitor(spread(trainer.images[:1000]))
+        self.monitor = Monitor(spread(trainer.images[:1000]), config.smooth)
+        self.last = None  # what the newest step found
 
     def go_on_to(self, steps):
         """Train up to step ``steps``, saving as it goes."""
@@ -187,22 +202,22 @@ class _Run:
         ):
             self.since = time.perf_counter(), trainer.step_count
             while trainer.step_count < steps and not flag:
-                step = trainer.step()
+                self.last = trainer.step()
                 bar.update(size)
                 if trainer.step_count % METRICS_EVERY == 0 or trainer.step_count == steps:
-                    self.report(step, metrics, bar)
+                    self.report(metrics, bar)
                 if trainer.step_count % self.save_every == 0:
                     self.save()
         if trainer.step_count % self.save_every:
             self.save()
         if flag:
-            raise Stopped(f"stopped at step {trainer.step_count}; go on with --resume")
+            raise Stopped(f"stopped at step {trainer.step_count}, and saved; go on with --resume")
         self.draw()
 
-    def report(self, step, metrics, bar):
+    def report(self, metrics, bar):
         """A row of metrics, the bar's text, and a warning where one is due."""
         trainer = self.trainer
-        count, values = trainer.step_count, {k: float(v) for k, v in step._asdict().items()}
+        count, values = trainer.step_count, {k: float(v) for k, v in self.last._asdict().items()}
         now, (then, before) = time.perf_counter(), self.since
         speed = (count - before) * trainer.batch_size * trainer.d_steps / (now - then)
         self.since = now, count
@@ -218,17 +233,16 @@ class _Run:
         self.warn(self.monitor.watch_beliefs(count, values["d_real"], values["d_fake"]))
 
     def save(self):
-        """A sample grid and a checkpoint, unless there is nothing good to keep."""
-        trainer, count = self.trainer, self.trainer.step_count
-        for name in ("generator", "discriminator"):
-            theta = getattr(trainer, name).theta
-            largest = float(ops_of(theta).xp.abs(theta).max())
-            self.monitor.check_finite(count, **{f"largest parameter of the {name}": largest})
-        images = generate(trainer.best_generator, self.fixed_noise)
+        """A checkpoint and a sample grid, unless there is nothing good to keep."""
+        count = self.trainer.step_count
+        if self.last:
+            losses = {"D_loss": float(self.last.d_loss), "G_loss": float(self.last.g_loss)}
+            self.monitor.check_finite(count, **losses)
+        save_checkpoint(self.out / CHECKPOINT, self.trainer, asdict(self.config), self.fixed_noise)
+        images = generate(self.trainer.best_generator, self.fixed_noise)
         plots.save_image(plots.sample_grid(images), self.out / "samples" / f"{count:08}.png")
         if count:
             self.warn(self.monitor.watch_samples(count, images))
-        save_checkpoint(self.out / CHECKPOINT, trainer, asdict(self.config), self.fixed_noise)
 
     def draw(self):
         """The loss curves and the animation of the whole run."""
@@ -251,17 +265,15 @@ def load_generator(run_dir, backend="auto"):
     Returns
     -------
     generator : Sequential
-    config : dict
+    config : Config
     """
     path = Path(run_dir) / CHECKPOINT
     arrays, meta = read_checkpoint(path)
-    config = meta["config"]
-    generator = model(config["model"]).generator().initialize(0, backend, config["dtype"])
-    prefix = "average/" if config["ema"] else "generator/"
-    state = {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}
     try:
-        generator.load_state_dict(state)
-    except ValueError as error:
+        config = Config(**meta["config"])
+        generator = model(config.model).generator().initialize(0, backend, config.dtype)
+        generator.load_state_dict(below("average" if config.ema else "generator", arrays))
+    except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: {error}") from error
     return generator, config
 

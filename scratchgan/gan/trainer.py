@@ -40,7 +40,7 @@ class Trainer:
     generator, discriminator : Layer
         Initialised, on one backend: (N, z_dim) -> (N, H, W, C) and (N, H, W, C) -> (N, 1).
     loss : object
-        With ``discriminator(real, fake)`` and ``generator(fake)``; see ``losses.py``.
+        With ``discriminator``, ``generator`` and ``belief``; see ``losses.py``.
     g_optimiser, d_optimiser : Optimiser
     images : uint8 array (M, H, W, C)
     rng : np.random.Generator
@@ -75,6 +75,8 @@ class Trainer:
     ):
         if d_steps < 1:
             raise ValueError(f"d_steps={d_steps!r} given, at least 1 wanted")
+        if not l2_generator >= 0:
+            raise ValueError(f"l2_generator={l2_generator!r} given, 0 or more wanted")
         self.generator, self.discriminator, self.loss = generator, discriminator, loss
         self.g_optimiser, self.d_optimiser, self.average = g_optimiser, d_optimiser, average
         self.images, self.rng, self.batches = images, rng, Batches(images, batch_size, rng)
@@ -103,8 +105,8 @@ class Trainer:
         D.backward_params(dreal, real_cache)
         D.backward_params(dfake, fake_cache)  # adds to what the real images gave
         self.d_optimiser.step()
-        sigmoid = ops_of(x).sigmoid
-        return value, sigmoid(real_logits).mean(), sigmoid(fake_logits).mean()
+        belief = self.loss.belief
+        return value, belief(real_logits).mean(), belief(fake_logits).mean()
 
     def g_step(self):
         """Descend G's loss: through D, whose parameters stay, down into G."""
@@ -116,7 +118,7 @@ class Trainer:
         G.zero_grad()
         G.backward_params(dfake, g_cache)
         if self.l2_generator:
-            value += l2(G, self.l2_generator)
+            value += l2(G, self.l2_generator)  # adds its gradient to G's, too
         self.g_optimiser.step()
         return value
 

@@ -39,7 +39,7 @@ class LeakyReLU(Elementwise):
         return self.backward(t, cache), None
 
     def __repr__(self):
-        return f"LeakyReLU({self.slope})"
+        return f"{type(self).__name__}({self.slope})"
 
 
 class ReLU(LeakyReLU):

@@ -4,16 +4,18 @@ A layer is a function y = f(x; θ). It answers three questions:
 
     y, cache = layer.forward(x)             what is y?
     dx = layer.backward(dy, cache)          dS/dy is dy; what are dS/dx and dS/dθ?
-    t, c = layer.double_backward(t, dy, cache)      how does <J t, dy> change with x and θ?
+    Jt, dB_dx = layer.double_backward(t, dy, cache)     how does B = <J t, dy> change with x and θ?
 
 where S is any scalar computed from y further on (a loss), J = dy/dx is the layer's Jacobian, and
-d<name> always stands for dS/d<name>, with the shape of <name>. Three rules hold everywhere:
+d<name> always stands for dS/d<name>, with the shape of <name>. (The third question is asked by
+gradient penalties only; skip it on a first reading.) Three rules hold everywhere:
 
 1. What backward needs travels in ``cache``, never on ``self``: two batches can be in flight at
    once, as D(real) and D(fake) are in a GAN.
 2. Backward *adds* to ``Param.grad``, so that gradients from several batches accumulate.
    It writes nowhere else: not into weights, not into dy or x.
-3. The dtype follows the input: float64 in, float64 everywhere.
+3. Input and parameters have one dtype, and so has everything that comes out: a network that was
+   initialised in float64 computes in float64 throughout.
 
 Most layers need none of the three methods: a linear one states three formulas (`LinearMap`), an
 activation its slope (`Elementwise`), and both get forward, backward and second order from here.
@@ -36,6 +38,9 @@ class ShapeError(ValueError):
 class Param:
     """A learned array ``value`` and the gradient ``grad`` of the loss with respect to it.
 
+    Both are views into the network's flat vectors once it is initialised: write into them
+    (``p.grad += g``, ``p.value[...] = v``), and do not bind another array to the name.
+
     Parameters
     ----------
     value : array, optional
@@ -51,7 +56,7 @@ class Param:
     def __init__(self, value=None, grad=None, *, shape=None, init=zeros):
         if value is None and shape is None:
             raise ValueError("Param() given neither value nor shape: one of them is wanted")
-        self.value = value
+        self.value = value = value if value is None else np.asarray(value)
         self.grad = np.zeros_like(value) if grad is None and value is not None else grad
         self.shape = tuple(shape) if value is None else value.shape
         self.init = init if value is None else lambda rng, shape: np.array(value)
@@ -70,9 +75,12 @@ class Param:
 
 
 class Layer:
-    """A function with parameters, made of the Params and Layers among its attributes."""
+    """A function with parameters, made of the Params and Layers among its attributes.
 
-    rng = None  # a layer that draws random numbers keeps its np.random.Generator here
+    A layer that draws random numbers keeps a np.random.Generator as an attribute, too: checkpoints
+    save its state.
+    """
+
     statistics = ()  # names of the attributes that are kept in a checkpoint but not learned
     theta = grad = None  # all parameters and all gradients, flat; see `initialize`
 
@@ -139,10 +147,17 @@ class Layer:
     def parts(self):
         """The Params and Layers this layer is made of, by attribute name, in order."""
         found = {}
+
+        def look(name, value):
+            if isinstance(value, (Param, Layer)):
+                found[name] = value
+            elif isinstance(value, (list, tuple, dict)):
+                items = value.items() if isinstance(value, dict) else enumerate(value)
+                for key, item in items:
+                    look(f"{name}.{key}", item)
+
         for name, value in vars(self).items():
-            several = isinstance(value, (list, tuple))
-            items = {f"{name}.{i}": v for i, v in enumerate(value)} if several else {name: value}
-            found |= {key: v for key, v in items.items() if isinstance(v, (Param, Layer))}
+            look(name, value)
         return found
 
     def sublayers(self):
@@ -152,6 +167,15 @@ class Layer:
             if isinstance(part, Layer):
                 found |= {f"{name}.{k}".rstrip("."): v for k, v in part.sublayers().items()}
         return found
+
+    def generators(self):
+        """Every np.random.Generator of the tree by its key."""
+        return {
+            f"{path}.{name}".lstrip("."): value
+            for path, layer in self.sublayers().items()
+            for name, value in vars(layer).items()
+            if isinstance(value, np.random.Generator)
+        }
 
     def params(self):
         """Every `Param` of the tree by its key, such as ``"0.w"``, in the order of ``theta``."""
@@ -186,6 +210,8 @@ class Layer:
         -------
         self
         """
+        if str(np.dtype(dtype)) not in ("float32", "float64"):
+            raise ValueError(f"dtype {dtype!r} given, float32 or float64 wanted")
         rng, ops = np.random.default_rng(seed), get_backend(backend)
         params = list(self.params().values())
         if len({id(p) for p in params}) < len(params):
@@ -209,18 +235,20 @@ class Layer:
             start = flat.stop
 
     def __setstate__(self, state):
-        """Of a copy made by ``copy`` or ``pickle``: its parameters are views of its own theta."""
+        """Of a deep copy: its parameters are views of its own theta."""
         vars(self).update(state)
         if self.theta is not None:
             self._bind(self.theta, self.grad)
 
     def zero_grad(self):
         """Set all gradients to zero."""
-        self._initialized().grad.fill(0)
+        if self.theta is None:
+            self.initialized()
+        self.grad.fill(0)
 
     def state_dict(self):
         """Parameters and running statistics: key -> NumPy array, each its own copy."""
-        arrays = self._initialized()._state()
+        arrays = self.initialized()._state()
         return {key: np.array(ops_of(a).to_host(a)) for key, a in arrays.items()}
 
     def load_state_dict(self, state):
@@ -231,7 +259,7 @@ class Layer:
         ValueError
             Keys are missing or unknown, or a shape differs; nothing has been changed then.
         """
-        own = self._initialized()._state()
+        own = self.initialized()._state()
         problems = [f"{key}: missing" for key in own if key not in state]
         problems += [f"{key}: not a part of this network" for key in state if key not in own]
         problems += [
@@ -251,9 +279,14 @@ class Layer:
                 state[f"{path}.{name}".lstrip(".")] = getattr(layer, name)
         return state
 
-    def _initialized(self):
+    def initialized(self):
+        """Itself; an error, unless all parameters are views of ``theta``."""
         if self.theta is None:
             raise RuntimeError(f"{self} is not initialised: call .initialize(seed) first")
+        shares = ops_of(self.theta).xp.may_share_memory
+        for key, p in self.params().items():
+            if p.size and not shares(p.value, self.theta):
+                raise RuntimeError(f"{self}: {key} is no view of theta; initialise this last")
         return self
 
     # ---- errors ------------------------------------------------------------------------------
@@ -267,8 +300,10 @@ class Layer:
         if not fits:
             shape = ", ".join(map(str, wanted))
             raise ShapeError(f"{self}: input of shape {x.shape} given, ({shape}) wanted")
-        if x.dtype.kind != "f":
-            raise ShapeError(f"{self}: input of dtype {x.dtype} given, float32 or float64 wanted")
+        dtypes = ("float32", "float64") if self.theta is None else (str(self.theta.dtype),)
+        if str(x.dtype) not in dtypes:
+            wanted = " or ".join(dtypes)
+            raise ShapeError(f"{self}: input of dtype {x.dtype} given, {wanted} wanted")
         if self.theta is None and any(p.value is None for p in self.params().values()):
             raise RuntimeError(f"{self} is not initialised: call .initialize(seed) first")
 
@@ -284,7 +319,8 @@ class LinearMap(Layer):
         weight_grad(x, dy)  d<A x, dy>/dw
 
     They are tied by <apply(x), dy> = <x, adjoint(dy)> = <w, weight_grad(x, dy)>, which holds to
-    the last digits: the first thing to check. A layer without weights leaves w = b = None.
+    the last digits: the first thing to check. The Params must have the names w and b; a layer
+    without weights, or without a bias, leaves them None.
     """
 
     w = b = None
@@ -331,7 +367,8 @@ class LinearMap(Layer):
 class Elementwise(Layer):
     """y = f(x), entry by entry, for an f whose slope is known from its value.
 
-    Every monotone activation is of this kind, and then the cache is y alone: x can be freed.
+    Every monotone activation is of this kind, and then the cache is y alone: x can be freed. For
+    one that is not (Swish, say), write a `Layer` that keeps x in its cache.
     """
 
     def f(self, x):

@@ -39,4 +39,4 @@ class Dense(LinearMap):
         return x.T @ dy  # (I, O)
 
     def __repr__(self):
-        return f"Dense{self.w.shape}"
+        return f"{type(self).__name__}{self.w.shape}"

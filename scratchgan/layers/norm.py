@@ -129,7 +129,7 @@ class BatchNorm(_Normalisation):
         return self.normalise(x, mean, var, self.axes(x))
 
     def __repr__(self):
-        return f"BatchNorm({self.gamma.shape[0]})"
+        return f"{type(self).__name__}({self.gamma.shape[0]})"
 
 
 class LayerNorm(_Normalisation):
@@ -156,7 +156,7 @@ class LayerNorm(_Normalisation):
         return self.normalise(x, *self.moments(x), self.axes(x))
 
     def __repr__(self):
-        return f"LayerNorm({self.gamma.shape})"
+        return f"{type(self).__name__}({self.gamma.shape})"
 
 
 def _mean(a, axes):

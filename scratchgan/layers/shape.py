@@ -36,7 +36,7 @@ class Reshape(LinearMap):
         return dy.reshape(in_shape or (len(dy), -1))
 
     def __repr__(self):
-        return f"Reshape({self.shape})"
+        return f"{type(self).__name__}({self.shape})"
 
 
 class Flatten(LinearMap):
@@ -76,7 +76,7 @@ class UpSample2D(LinearMap):
         return dy.reshape(N, H // f, f, W // f, f, C).sum((2, 4))
 
     def __repr__(self):
-        return f"UpSample2D({self.factor})"
+        return f"{type(self).__name__}({self.factor})"
 
 
 class Dropout(Layer):
@@ -121,4 +121,4 @@ class Dropout(Layer):
         return self.backward(t, cache), None
 
     def __repr__(self):
-        return f"Dropout({self.rate})"
+        return f"{type(self).__name__}({self.rate})"

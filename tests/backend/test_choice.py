@@ -73,7 +73,7 @@ def test_an_unknown_name_is_refused_and_the_known_ones_named(name):
 
 
 def test_without_the_package_one_is_told_what_to_install(no_package):
-    assert "not installed: pip install 'scratchgan[cuda12]'" in message()
+    assert "not installed: pip install -e '.[cuda12]'" in message()
     assert get_backend("auto") is numpy_ops
     assert get_backend() is numpy_ops
 

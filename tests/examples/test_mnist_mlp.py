@@ -129,7 +129,7 @@ def test_a_value_that_cannot_be_used_is_one_line(example, tmp_path, arguments, n
 @pytest.mark.skipif(find_spec("cupy") is not None, reason="CuPy is installed")
 def test_cupy_without_cupy_is_one_line_with_the_cure(example, tmp_path):
     error = refused(example("--steps", 2, "--backend", "cupy"))
-    assert "'cupy'" in error and "pip install 'scratchgan[cuda12]'" in error
+    assert "'cupy'" in error and "pip install -e '.[cuda12]'" in error
     assert not (tmp_path / "run").exists()
 
 

@@ -54,7 +54,7 @@ def test_the_warning_says_what_was_seen_and_what_to_do():
     watching = monitor()
     watching.watch_beliefs(40, **SURE)
     message = watching.watch_beliefs(40 + Monitor.WON_FOR, **SURE)
-    for part in ("step 540", "since step 40", "0.999", "0.001", "--d-lr", "--smooth", "--loss"):
+    for part in ("step 540", "since step 40", "0.999", "0.001", "--d-lr", "--loss"):
         assert part in message
 
 

@@ -260,7 +260,7 @@ def with_loss(monkeypatch):
 def test_ctrl_c_finishes_the_step_saves_and_says_how_to_go_on(tmp_path, no_pictures, with_loss):
     before = signal.getsignal(signal.SIGINT)
     with_loss(Interrupting(13))
-    with pytest.raises(Stopped, match="stopped at step 14; go on with --resume"):
+    with pytest.raises(Stopped, match="stopped at step 14, and saved; go on with --resume"):
         run(tmp_path / "a", 30)
     assert signal.getsignal(signal.SIGINT) is before
     assert step_of(tmp_path / "a") == 14

@@ -88,10 +88,10 @@ def test_the_runs_own_options_are_used(trained, tmp_path, capsys, options):
     run = trained(**options)
     assert sample(capsys, run, "--n", 4, "--out", tmp_path / "x.npz")[0] == 0
     generator, config = load_generator(run, "numpy")
-    z = draw_noise(np.random.default_rng(0), 4, 5, config["noise"])
+    z = draw_noise(np.random.default_rng(0), 4, 5, config.noise)
     found = arrays(tmp_path / "x.npz")["images"]
     assert np.array_equal(found, generate(generator, z)[..., 0])
-    assert generator.theta.dtype == config["dtype"]
+    assert generator.theta.dtype == config.dtype
 
 
 def test_one_seed_one_sample(trained, tmp_path, capsys):

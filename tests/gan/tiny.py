@@ -56,7 +56,8 @@ def generators(trainer):
         for network in (trainer.generator, trainer.discriminator)
         for layer in network.sublayers().values()
     ]
-    return [trainer.rng, *(layer.rng for layer in layers if layer.rng is not None)]
+    own = [getattr(layer, "rng", None) for layer in layers]
+    return [trainer.rng, *(rng for rng in own if rng is not None)]
 
 
 def everything(trainer):

@@ -251,6 +251,28 @@ class ReplacesGradient(Dense):
         self.b.grad[...] = dy.sum(0)
 
 
+class DoublesDxForG(Tanh):
+    def backward(self, dy, cache, into_params=True):
+        return super().backward(dy, cache) * (1 if into_params else 2)
+
+
+class NeedsNoIntoParams(Tanh):
+    def backward(self, dy, cache):
+        return super().backward(dy, cache)
+
+
+class LearnsInEvaluation(BatchNorm):
+    def backward(self, dy, cache, into_params=True):
+        return super().backward(dy, cache, into_params or cache[2] is None)
+
+
+class ChangesXInEvaluation(ReLU):
+    def forward(self, x, train=True):
+        if not train:
+            np.maximum(x, 0, out=x)
+        return super().forward(x, train)
+
+
 class RebindsGradient(Dense):
     def backward_params(self, dy, cache):
         self.w.grad = self.w.grad + self.weight_grad(cache, dy)
@@ -566,6 +588,7 @@ PLANTED = [
     Planted(UpSampleByMean, UpSample2D, (2,), (2, 3, 4, 2), {"dx", _ADJOINT}, "is 0.25 times"),
     _nested(ForgotIdentity, Residual, "dx"),
     _batch_norm(WrongAxes, "dx"),
+    _batch_norm(LearnsInEvaluation, "into_params=False (evaluation)"),
     _batch_norm(NoMeanTerm, "dx"),
     _batch_norm(NoVarianceTerm, "dx"),
     _batch_norm(ForgottenEps, "dx"),
@@ -575,7 +598,10 @@ PLANTED = [
     _dense(KeepsInput, "two batches in flight"),
     _entries(ReusesBuffer, Tanh, "two batches in flight"),
     _dense(ReplacesGradient, "gradients add up"),
-    _dense(RebindsGradient, _TWICE),
+    _entries(DoublesDxForG, Tanh, "into_params=False"),
+    _entries(NeedsNoIntoParams, Tanh, "backward runs", says="TypeError"),
+    _entries(ChangesXInEvaluation, ReLU, _UNTOUCHED + " (evaluation)"),
+    _dense(RebindsGradient, "gradients stay views"),
     _dense(ReplacesGradientWithoutDx, "backward_params = backward"),
     _entries(WritesIntoDy, LeakyReLU, _UNTOUCHED),
     _entries(WritesIntoX, LeakyReLU, _UNTOUCHED),

@@ -124,7 +124,7 @@ def test_batch_norm_without_a_batch_axis_is_refused_in_evaluation_too():
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "bool", "complex128"])
 def test_what_is_not_real_is_refused(layer, shape, dtype):
     layer.initialize()
-    with pytest.raises(ShapeError, match=rf"input of dtype {dtype} given, float32 or float64"):
+    with pytest.raises(ShapeError, match=rf"input of dtype {dtype} given, float32"):
         layer.forward(np.ones(shape, dtype))
 
 
