@@ -6,8 +6,8 @@ from .conv_reference import conv2d, conv2d_adjoint, conv2d_weight_grad
 
 __all__ = [
     "adam_", "asarray", "conv2d", "conv2d_adjoint", "conv2d_weight_grad", "device_count", "ema_",
-    "leaky_relu", "leaky_relu_grad", "rmsprop_", "sgd_", "sigmoid", "softplus", "synchronize",
-    "to_host", "xp",
+    "leaky_relu", "leaky_relu_grad", "rmsprop_", "sgd_", "sigmoid", "softplus", "sum_rows",
+    "synchronize", "to_host", "xp",
 ]  # fmt: skip
 
 name = "cupy"
@@ -81,3 +81,8 @@ def adam_(theta, grad, m, v, lr, beta1, beta2, eps, t):
 def ema_(mean, theta, decay):
     """mean = decay * mean + (1 - decay) * theta."""
     mean += (1 - decay) * (theta - mean)
+
+
+def sum_rows(a):
+    """Sum over the rows of (R, C) -> (C,); CuPy adds up as a tree, which is accurate."""
+    return a.sum(0)

@@ -1,11 +1,27 @@
-"""The networks of the library by name, each written out as a literal list of layers."""
+"""The networks of the library by name, written out as lists of layers."""
 
+import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import NamedTuple
 
-from ..layers import BatchNorm, Dense, Dropout, Flatten, LeakyReLU, ReLU, Reshape, Sequential, Tanh
+from ..layers import (
+    BatchNorm,
+    Conv2D,
+    ConvTranspose2D,
+    Dense,
+    Dropout,
+    Flatten,
+    LeakyReLU,
+    ReLU,
+    Reshape,
+    Sequential,
+    Tanh,
+    UpSample2D,
+)  # fmt: skip
+from ..layers.init import normal
 
-__all__ = ["MODELS", "Model", "model"]
+__all__ = ["MODELS", "Model", "dcgan", "dcgan_name", "model"]
 
 
 class Model(NamedTuple):
@@ -63,14 +79,103 @@ def mlp_small_discriminator():
     )  # fmt: skip
 
 
+# Radford et al., "Unsupervised representation learning with deep convolutional GANs", 2016:
+# weights from N(0, .02), BatchNorm everywhere but at G's output and D's input.
+SMALL = normal(0.02)
+HALVE = {"kernel": 4, "stride": 2, "padding": 1, "init": SMALL}  # or double, when transposed
+
+
+def dcgan28_generator():
+    """100 -> 7x7x128 -> 14x14x64 -> 28x28x1."""
+    return Sequential(
+        Dense(100, 7 * 7 * 128, bias=False, init=SMALL), Reshape((7, 7, 128)),
+        BatchNorm(128), ReLU(),
+        ConvTranspose2D(128, 64, bias=False, **HALVE), BatchNorm(64), ReLU(),
+        ConvTranspose2D(64, 1, **HALVE), Tanh(),
+    )  # fmt: skip
+
+
+def dcgan28_discriminator():
+    """28x28x1 -> 14x14x64 -> 7x7x128 -> 1."""
+    return Sequential(
+        Conv2D(1, 64, **HALVE), LeakyReLU(0.2),
+        Conv2D(64, 128, bias=False, **HALVE), BatchNorm(128), LeakyReLU(0.2),
+        Flatten(), Dense(7 * 7 * 128, 1, init=SMALL),
+    )  # fmt: skip
+
+
+def dcgan(size=64, channels=3, width=64, upsample=False, dropout=0.0):
+    """The DCGAN for square images of any power of two from 16 to 256.
+
+    Parameters
+    ----------
+    size : int
+        H and W.
+    channels : int
+        C of the images.
+    width : int
+        Channels at half the size; they double with each halving, up to 8 * width.
+    upsample : bool
+        In G, nearest-neighbour upsampling and a 3x3 convolution for each transposed convolution,
+        which can leave a checkerboard (Odena et al., 2016).
+    dropout : float
+        Rate of Dropout in D, between its stages.
+
+    Returns
+    -------
+    Model
+    """
+    if size not in (16, 32, 64, 128, 256):
+        raise ValueError(f"size {size} given, a power of two from 16 to 256 wanted")
+    stages = size.bit_length() - 3  # halvings from size to 4
+    widths = [width * min(2**i, 8) for i in range(stages)]  # from half the size down to 4
+
+    def double(c_in, c_out, bias=False):
+        if upsample:
+            return [UpSample2D(2), Conv2D(c_in, c_out, kernel=3, padding=1, bias=bias, init=SMALL)]
+        return [ConvTranspose2D(c_in, c_out, bias=bias, **HALVE)]
+
+    def generator():
+        layers = [
+            Reshape((1, 1, 100)),
+            ConvTranspose2D(100, widths[-1], kernel=4, bias=False, init=SMALL),  # 4x4
+            BatchNorm(widths[-1]),
+            ReLU(),
+        ]
+        for c_in, c_out in pairwise(reversed(widths)):
+            layers += [*double(c_in, c_out), BatchNorm(c_out), ReLU()]
+        return Sequential(*layers, *double(widths[0], channels, bias=True), Tanh())
+
+    def discriminator():
+        layers = [Conv2D(channels, widths[0], **HALVE), LeakyReLU(0.2)]
+        for c_in, c_out in pairwise(widths):
+            layers += [Dropout(dropout)] if dropout else []
+            layers += [Conv2D(c_in, c_out, bias=False, **HALVE), BatchNorm(c_out), LeakyReLU(0.2)]
+        return Sequential(*layers, Conv2D(widths[-1], 1, kernel=4, init=SMALL), Flatten())
+
+    return Model(generator, discriminator, 100, (size, size, channels))
+
+
 MODELS = {
     "mlp": Model(mlp_generator, mlp_discriminator, 100, (28, 28, 1)),
     "mlp-small": Model(mlp_small_generator, mlp_small_discriminator, 100, (28, 28, 1)),
+    "dcgan28": Model(dcgan28_generator, dcgan28_discriminator, 100, (28, 28, 1)),
+    "dcgan32": dcgan(32),
+    "dcgan64": dcgan(64),
 }
 
 
+def dcgan_name(size, channels, width, upsample, dropout):
+    """The name by which `model` finds this DCGAN again, such as ``"dcgan-64x3-w32-up-drop0.3"``."""
+    return f"dcgan-{size}x{channels}-w{width}{'-up' * upsample}" + f"-drop{dropout}" * (dropout > 0)
+
+
 def model(name):
-    """The `Model` called ``name``, one of the keys of `MODELS`."""
-    if name not in MODELS:
+    """The `Model` called ``name``: a key of `MODELS`, or what `dcgan_name` gives."""
+    if name in MODELS:
+        return MODELS[name]
+    found = re.fullmatch(r"dcgan-(\d+)x(\d)-w(\d+)(-up)?(?:-drop([\d.]+))?", name)
+    if not found:
         raise ValueError(f"model {name!r} given, one of {', '.join(MODELS)} wanted")
-    return MODELS[name]
+    size, channels, width, upsample, dropout = found.groups()
+    return dcgan(int(size), int(channels), int(width), bool(upsample), float(dropout or 0))

@@ -23,7 +23,7 @@ __all__ = ["BatchNorm", "LayerNorm"]
 
 
 class _Normalisation(Layer):
-    """γ and β of the shape of the trailing axes; subclasses choose the axes of the mean."""
+    """γ and β of the shape of the trailing axes; subclasses choose what the mean is taken over."""
 
     def __init__(self, shape, eps):
         if eps <= 0:
@@ -32,28 +32,27 @@ class _Normalisation(Layer):
         self.gamma = Param(shape=shape, init=ones)
         self.beta = Param(shape=shape, init=zeros)
 
-    def axes(self, x):
-        """The axes the mean is taken over."""
+    def mean(self, a):
+        """m(a), with axes of length 1 where the mean was taken."""
         raise NotImplementedError
 
-    def normalise(self, x, mean, var, axes):
-        """y = γ x̂ + β and the cache; ``axes`` is None where mean and var are constants."""
+    def normalise(self, x, mean, var, moving=True):
+        """y = γ x̂ + β and the cache; ``moving``: do mean and var move with x?"""
         sigma = ops_of(x).xp.sqrt(var + self.eps)
         xhat = (x - mean) / sigma
-        return self.gamma.value * xhat + self.beta.value, (xhat, sigma, axes)
+        return self.gamma.value * xhat + self.beta.value, (xhat, sigma, moving)
 
     def moments(self, x):
-        """μ and σ^2 - ε over the axes, which stay as axes of length 1."""
-        axes = self.axes(x)
-        mean = x.mean(axes, keepdims=True)
-        return mean, ((x - mean) ** 2).mean(axes, keepdims=True)
+        """μ and σ^2 - ε."""
+        mean = self.mean(x)
+        return mean, self.mean((x - mean) ** 2)
 
     def project(self, t, cache):
         """P(t), the derivative of x̂ along t."""
-        xhat, sigma, axes = cache
-        if axes is None:
+        xhat, sigma, moving = cache
+        if not moving:
             return t / sigma
-        return (t - _mean(t, axes) - xhat * _mean(xhat * t, axes)) / sigma
+        return (t - self.mean(t) - xhat * self.mean(xhat * t)) / sigma
 
     def backward(self, dy, cache, into_params=True):
         """dγ += sum of x̂ dy,  dβ += sum of dy,  dx = P(γ dy)."""
@@ -64,20 +63,20 @@ class _Normalisation(Layer):
 
     def double_backward(self, t, dy, cache):
         """B = <γ P(t), dy>: see the top of the file."""
-        xhat, sigma, axes = cache
+        xhat, sigma, moving = cache
         pt = self.project(t, cache)
         self.gamma.grad += self._sum(pt * dy)
-        if axes is None:
+        if not moving:
             return self.gamma.value * pt, None
         g = self.gamma.value * dy
-        t0, g0 = t - _mean(t, axes), g - _mean(g, axes)  # t' and g'
-        xt, xg = _mean(xhat * t, axes), _mean(xhat * g, axes)
-        along_x = (_mean(t0 * g0, axes) - 3 * xt * xg) * xhat
+        t0, g0 = t - self.mean(t), g - self.mean(g)  # t' and g'
+        xt, xg = self.mean(xhat * t), self.mean(xhat * g)
+        along_x = (self.mean(t0 * g0) - 3 * xt * xg) * xhat
         return self.gamma.value * pt, -(along_x + xg * t0 + xt * g0) / sigma**2
 
     def _sum(self, a):
         """Sum over the leading axes that γ and β are broadcast along."""
-        return a.sum(tuple(range(a.ndim - len(self.gamma.shape))))
+        return ops_of(a).sum_rows(a.reshape(-1, self.gamma.size)).reshape(self.gamma.shape)
 
 
 class BatchNorm(_Normalisation):
@@ -110,15 +109,16 @@ class BatchNorm(_Normalisation):
         self.running_mean = ops.xp.zeros(self.gamma.shape, dtype)
         self.running_var = ops.xp.ones(self.gamma.shape, dtype)
 
-    def axes(self, x):
-        """All but the channels."""
-        return tuple(range(x.ndim - 1))
+    def mean(self, a):
+        """Over all axes but the channels: (N, ..., C) -> (1, ..., C)."""
+        total = ops_of(a).sum_rows(a.reshape(-1, a.shape[-1]))
+        return (total / (a.size // a.shape[-1])).reshape((1,) * (a.ndim - 1) + (-1,))
 
     def forward(self, x, train=True):
         """(N, C) or (N, H, W, C) -> the same shape."""
         self.expect(x, *("N", "H", "W")[: max(x.ndim - 1, 1)], *self.gamma.shape)
         if not train:
-            return self.normalise(x, self.running_mean, self.running_var, None)
+            return self.normalise(x, self.running_mean, self.running_var, moving=False)
         M = math.prod(x.shape[:-1])
         if M < 2:
             raise ShapeError(f"{self}: input of shape {x.shape} given, two values a channel wanted")
@@ -126,7 +126,7 @@ class BatchNorm(_Normalisation):
         for running, batch in (self.running_mean, mean), (self.running_var, var * (M / (M - 1))):
             running *= self.decay
             running += (1 - self.decay) * batch.reshape(-1)
-        return self.normalise(x, mean, var, self.axes(x))
+        return self.normalise(x, mean, var)
 
     def __repr__(self):
         return f"{type(self).__name__}({self.gamma.shape[0]})"
@@ -145,19 +145,15 @@ class LayerNorm(_Normalisation):
     def __init__(self, shape, *, eps=1e-5):
         super().__init__((shape,) if isinstance(shape, int) else tuple(shape), eps)
 
-    def axes(self, x):
-        """The trailing axes."""
-        return tuple(range(-len(self.gamma.shape), 0))
+    def mean(self, a):
+        """Over the trailing axes: (N, ..., *shape) -> (N, ..., 1, ...)."""
+        return a.mean(tuple(range(-len(self.gamma.shape), 0)), keepdims=True)
 
     def forward(self, x, train=True):
         """(N, ..., *shape) -> the same shape."""
         leading = x.ndim - len(self.gamma.shape)
         self.expect(x, *("N", "H", "W")[: max(leading, 1)], *self.gamma.shape)
-        return self.normalise(x, *self.moments(x), self.axes(x))
+        return self.normalise(x, *self.moments(x))
 
     def __repr__(self):
         return f"{type(self).__name__}({self.gamma.shape})"
-
-
-def _mean(a, axes):
-    return a.mean(axes, keepdims=True)

@@ -155,3 +155,12 @@ def test_host_arrays_pass_through():
     assert numpy_ops.asarray([1, 2], "float64").dtype == "float64"
     assert numpy_ops.device_count() == 0
     assert numpy_ops.synchronize() is None
+
+
+@pytest.mark.parametrize("rows", [1, 63, 64, 65, 200_001])
+def test_many_float32_rows_are_summed_to_the_last_digits(rows):
+    a = np.random.default_rng(0).random((rows, 3), np.float32)
+    exact = a.sum(0, dtype=float)
+    found = numpy_ops.sum_rows(a)
+    assert found.dtype == np.float32
+    assert np.abs(found / exact - 1).max() < 2e-7

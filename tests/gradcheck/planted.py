@@ -175,29 +175,31 @@ class SwappedWeightGrad(ConvTranspose2D):
 
 
 class WrongAxes(BatchNorm):
-    def backward(self, dy, cache, into_params=True):
-        xhat, sigma, axes = cache
-        return super().backward(dy, (xhat, sigma, axes and (0,)), into_params)
+    """The mean of each pixel over the batch, in the projection only."""
+
+    def project(self, t, cache):
+        xhat, sigma, moving = cache
+        if not moving:
+            return t / sigma
+        return (t - t.mean(0) - xhat * (xhat * t).mean(0)) / sigma
 
 
 class NoMeanTerm(BatchNorm):
     def project(self, t, cache):
-        xhat, sigma, axes = cache
-        if axes is None:
-            return t / sigma
-        return (t - xhat * (xhat * t).mean(axes, keepdims=True)) / sigma
+        xhat, sigma, moving = cache
+        return (t - xhat * self.mean(xhat * t)) / sigma if moving else t / sigma
 
 
 class NoVarianceTerm(BatchNorm):
     def project(self, t, cache):
-        _, sigma, axes = cache
-        return t / sigma if axes is None else (t - t.mean(axes, keepdims=True)) / sigma
+        _, sigma, moving = cache
+        return (t - self.mean(t)) / sigma if moving else t / sigma
 
 
 class ForgottenEps(BatchNorm):
     def backward(self, dy, cache, into_params=True):
-        xhat, sigma, axes = cache
-        return super().backward(dy, (xhat, np.sqrt(sigma**2 - self.eps), axes), into_params)
+        xhat, sigma, moving = cache
+        return super().backward(dy, (xhat, np.sqrt(sigma**2 - self.eps), moving), into_params)
 
 
 class GammaGradOfOutput(LayerNorm):
@@ -218,7 +220,7 @@ class ForgottenGamma(LayerNorm):
 class BatchGradientInEvaluation(BatchNorm):
     def forward(self, x, train=True):
         y, (xhat, sigma, _) = super().forward(x, train)
-        return y, (xhat, sigma, self.axes(x))
+        return y, (xhat, sigma, True)
 
 
 # ---- bad manners -----------------------------------------------------------------------------
@@ -263,7 +265,7 @@ class NeedsNoIntoParams(Tanh):
 
 class LearnsInEvaluation(BatchNorm):
     def backward(self, dy, cache, into_params=True):
-        return super().backward(dy, cache, into_params or cache[2] is None)
+        return super().backward(dy, cache, into_params or not cache[2])
 
 
 class ChangesXInEvaluation(ReLU):
@@ -383,10 +385,10 @@ class RollsDice(Tanh):
 
 class TwoInsteadOfThree(LayerNorm):
     def double_backward(self, t, dy, cache):
-        xhat, sigma, axes = cache
+        xhat, sigma, _ = cache
         jt, bend = super().double_backward(t, dy, cache)
-        mean = lambda a: (xhat * a).mean(axes, keepdims=True)  # noqa: E731
-        return jt, bend - mean(t) * mean(self.gamma.value * dy) * xhat / sigma**2
+        xt, xg = self.mean(xhat * t), self.mean(xhat * self.gamma.value * dy)
+        return jt, bend - xt * xg * xhat / sigma**2
 
 
 class NoCurvature(LayerNorm):
@@ -404,8 +406,8 @@ class NoGammaAtSecondOrder(LayerNorm):
 
 class BendsInEvaluation(BatchNorm):
     def double_backward(self, t, dy, cache):
-        xhat, sigma, axes = cache
-        return super().double_backward(t, dy, (xhat, sigma, axes or self.axes(xhat)))
+        xhat, sigma, _ = cache
+        return super().double_backward(t, dy, (xhat, sigma, True))
 
 
 class SignOfCurvature(Tanh):
