@@ -157,7 +157,7 @@ def test_host_arrays_pass_through():
     assert numpy_ops.synchronize() is None
 
 
-@pytest.mark.parametrize("rows", [1, 63, 64, 65, 200_001])
+@pytest.mark.parametrize("rows", [1000, 1024, 1025, 200_001])
 def test_many_float32_rows_are_summed_to_the_last_digits(rows):
     a = np.random.default_rng(0).random((rows, 3), np.float32)
     exact = a.sum(0, dtype=float)
