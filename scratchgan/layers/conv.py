@@ -7,7 +7,8 @@ KH, KW the kernel; SH, SW the stride; w (KH, KW, C, O). Images have their channe
     up   : (N, Y, X, O) -> (N, H, W, C)     its adjoint: each pixel paints such a patch
 
 `Conv2D` applies ``down`` and goes back by ``up``; `ConvTranspose2D` exchanges the two, and
-nothing else. How both become matrix products: ``backend/conv_reference.py``.
+nothing else. How both become matrix products: ``backend/conv_reference.py``, which is the one to
+read, and ``conv_fast.py``, which is the one that NumPy runs.
 """
 
 from ..backend import ops_of
