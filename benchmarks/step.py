@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from memory import peak_memory
+from machine import describe, gemm_ceiling, peak_memory
 
 from scratchgan.data import Batches, to_unit
 from scratchgan.gan import MODELS, Config, build, draw_noise
@@ -176,17 +176,6 @@ def step_flops(trainer):
     g, g_upper = products(trainer.generator, np.zeros(z, np.float32))
     d, d_upper = products(trainer.discriminator, np.zeros(image, np.float32))
     return (g + 2 * (2 * d + d_upper)) + (g + d + d + g + g_upper)
-
-
-def gemm_ceiling(n=2048):
-    """The machine's best rate for a float32 matrix product, in FLOP/s."""
-    a = np.random.default_rng(0).standard_normal((n, n), np.float32)
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        a @ a
-        times.append(time.perf_counter() - start)
-    return 2 * n**3 / min(times)
 
 
 def memory_of(*command):

@@ -7,7 +7,7 @@ import sys
 from itertools import pairwise
 
 import torch
-from memory import peak_memory
+from machine import peak_memory
 from torch import nn
 
 

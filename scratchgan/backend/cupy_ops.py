@@ -5,7 +5,8 @@ import cupy as cp
 from .conv_reference import conv2d, conv2d_adjoint, conv2d_weight_grad
 
 __all__ = [
-    "adam_", "asarray", "conv2d", "conv2d_adjoint", "conv2d_weight_grad", "device_count", "ema_",
+    "adam_", "add_bias_", "asarray", "channel_affine", "channel_affine_grad", "channel_moments",
+    "channel_sums", "conv2d", "conv2d_adjoint", "conv2d_weight_grad", "device_count", "ema_",
     "leaky_relu", "leaky_relu_grad", "rmsprop_", "sgd_", "sigmoid", "softplus", "sum_rows",
     "synchronize", "to_host", "xp",
 ]  # fmt: skip
@@ -86,3 +87,31 @@ def ema_(mean, theta, decay):
 def sum_rows(a):
     """Sum over the rows of (R, C) -> (C,); CuPy adds up as a tree, which is accurate."""
     return a.sum(0)
+
+
+def add_bias_(y, b):
+    """y += b, for y (..., C) and b (C,)."""
+    y += b
+
+
+def channel_moments(x):
+    """Mean and variance of each channel: (..., C) -> (C,), (C,)."""
+    x = x.reshape(-1, x.shape[-1])
+    mean = x.mean(0)
+    return mean, ((x - mean) ** 2).mean(0)
+
+
+def channel_affine(x, mean, a, b):
+    """a (x - mean) + b, channel by channel."""
+    return a * (x - mean) + b
+
+
+def channel_sums(dy, x, mean):
+    """Sum of dy and sum of (x - mean) dy of each channel: (C,), (C,)."""
+    C = x.shape[-1]
+    return dy.reshape(-1, C).sum(0), ((x - mean) * dy).reshape(-1, C).sum(0)
+
+
+def channel_affine_grad(dy, x, mean, a, b, c):
+    """a dy + b (x - mean) + c, channel by channel."""
+    return a * dy + b * (x - mean) + c

@@ -6,9 +6,20 @@ Functions whose name ends in an underscore write into their first argument.
 import numpy as np
 
 from .conv_fast import conv2d, conv2d_adjoint, conv2d_weight_grad
+from .fused import (
+    add_bias_,
+    channel_affine,
+    channel_affine_grad,
+    channel_moments,
+    channel_sums,
+    leaky_relu,
+    leaky_relu_grad,
+    sum_rows,
+)  # fmt: skip
 
 __all__ = [
-    "adam_", "asarray", "conv2d", "conv2d_adjoint", "conv2d_weight_grad", "device_count", "ema_",
+    "adam_", "add_bias_", "asarray", "channel_affine", "channel_affine_grad", "channel_moments",
+    "channel_sums", "conv2d", "conv2d_adjoint", "conv2d_weight_grad", "device_count", "ema_",
     "leaky_relu", "leaky_relu_grad", "rmsprop_", "sgd_", "sigmoid", "softplus", "sum_rows",
     "synchronize", "to_host", "xp",
 ]  # fmt: skip
@@ -38,16 +49,6 @@ def device_count():
 
 def synchronize():
     """Wait until everything asked for has been computed. NumPy never runs ahead."""
-
-
-def leaky_relu(x, slope):
-    """x where x > 0, slope * x elsewhere; 0 <= slope <= 1."""
-    return np.maximum(x, slope * x if slope else 0)
-
-
-def leaky_relu_grad(dy, y, slope):
-    """dy where y > 0, slope * dy elsewhere: max([y > 0], slope) is the factor, without a branch."""
-    return dy * np.maximum(y > 0, slope, dtype=dy.dtype)
 
 
 def sigmoid(x):
@@ -106,20 +107,6 @@ def ema_(mean, theta, decay):
     """mean = decay * mean + (1 - decay) * theta."""
     for m, w in _blocks(mean, theta):
         m += (1 - decay) * (w - m)
-
-
-def sum_rows(a):
-    """Sum over the rows of (R, C) -> (C,), accurate for many rows.
-
-    A running float32 sum of 10^5 numbers is wrong in the fourth digit, and BatchNorm's backward
-    subtracts such sums from each other: so short sums in the array's dtype, then float64.
-    """
-    R, C = a.shape
-    if R < 1000:
-        return a.sum(0)
-    whole = R - R % 64
-    partial = a[:whole].reshape(-1, 64, C).sum(1)  # (R / 64, C)
-    return (partial.sum(0, dtype=float) + a[whole:].sum(0, dtype=float)).astype(a.dtype)
 
 
 def _blocks(*arrays):

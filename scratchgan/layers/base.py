@@ -341,7 +341,7 @@ class LinearMap(Layer):
         """y = A x + b."""
         y = self.apply(x)
         if self.b is not None:
-            y += self.b.value
+            ops_of(y).add_bias_(y, self.b.value)
         return y, x
 
     def backward(self, dy, cache, into_params=True):

@@ -11,9 +11,9 @@ Letters: m(.) is the mean over those axes, x̂ the normalised x, g = γ dy.
 
 To derive the last line, write one averaged group as vectors of length M:
 B = M (m(t' g') - m(x̂ t) m(x̂ g)) / σ, with dσ = m(x̂ dx) and dx̂ = (dx - m(dx) - x̂ dσ) / σ.
-"""
 
-import math
+The cache of both is x, μ, σ, and whether μ and σ moved with x, as they do in training.
+"""
 
 from ..backend import ops_of
 from .base import Layer, Param, ShapeError
@@ -33,42 +33,37 @@ class _Normalisation(Layer):
         self.beta = Param(shape=shape, init=zeros)
 
     def mean(self, a):
-        """m(a), with axes of length 1 where the mean was taken."""
+        """m(a), in a shape that broadcasts along a."""
         raise NotImplementedError
 
-    def normalise(self, x, mean, var, moving=True):
-        """y = γ x̂ + β and the cache; ``moving``: do mean and var move with x?"""
-        sigma = ops_of(x).xp.sqrt(var + self.eps)
-        xhat = (x - mean) / sigma
-        return self.gamma.value * xhat + self.beta.value, (xhat, sigma, moving)
-
-    def moments(self, x):
-        """μ and σ^2 - ε."""
-        mean = self.mean(x)
-        return mean, self.mean((x - mean) ** 2)
+    def xhat(self, cache):
+        """x̂ = (x - μ) / σ."""
+        x, mean, sigma, _ = cache
+        return (x - mean) / sigma
 
     def project(self, t, cache):
         """P(t), the derivative of x̂ along t."""
-        xhat, sigma, moving = cache
+        _, _, sigma, moving = cache
         if not moving:
             return t / sigma
+        xhat = self.xhat(cache)
         return (t - self.mean(t) - xhat * self.mean(xhat * t)) / sigma
 
     def backward(self, dy, cache, into_params=True):
         """dγ += sum of x̂ dy,  dβ += sum of dy,  dx = P(γ dy)."""
         if into_params:
-            self.gamma.grad += self._sum(cache[0] * dy)  # it was: y = γ x̂ + β
+            self.gamma.grad += self._sum(self.xhat(cache) * dy)  # it was: y = γ x̂ + β
             self.beta.grad += self._sum(dy)
         return self.project(self.gamma.value * dy, cache)
 
     def double_backward(self, t, dy, cache):
         """B = <γ P(t), dy>: see the top of the file."""
-        xhat, sigma, moving = cache
+        _, _, sigma, moving = cache
         pt = self.project(t, cache)
         self.gamma.grad += self._sum(pt * dy)
         if not moving:
             return self.gamma.value * pt, None
-        g = self.gamma.value * dy
+        xhat, g = self.xhat(cache), self.gamma.value * dy
         t0, g0 = t - self.mean(t), g - self.mean(g)  # t' and g'
         xt, xg = self.mean(xhat * t), self.mean(xhat * g)
         along_x = (self.mean(t0 * g0) - 3 * xt * xg) * xhat
@@ -110,23 +105,44 @@ class BatchNorm(_Normalisation):
         self.running_var = ops.xp.ones(self.gamma.shape, dtype)
 
     def mean(self, a):
-        """Over all axes but the channels: (N, ..., C) -> (1, ..., C)."""
-        total = ops_of(a).sum_rows(a.reshape(-1, a.shape[-1]))
-        return (total / (a.size // a.shape[-1])).reshape((1,) * (a.ndim - 1) + (-1,))
+        """Over all axes but the channels: (..., C) -> (C,)."""
+        C = a.shape[-1]
+        return ops_of(a).sum_rows(a.reshape(-1, C)) / (a.size // C)
 
     def forward(self, x, train=True):
         """(N, C) or (N, H, W, C) -> the same shape."""
         self.expect(x, *("N", "H", "W")[: max(x.ndim - 1, 1)], *self.gamma.shape)
-        if not train:
-            return self.normalise(x, self.running_mean, self.running_var, moving=False)
-        M = math.prod(x.shape[:-1])
-        if M < 2:
-            raise ShapeError(f"{self}: input of shape {x.shape} given, two values a channel wanted")
-        mean, var = self.moments(x)  # (1, ..., C) each
-        for running, batch in (self.running_mean, mean), (self.running_var, var * (M / (M - 1))):
-            running *= self.decay
-            running += (1 - self.decay) * batch.reshape(-1)
-        return self.normalise(x, mean, var)
+        ops, mean, var = ops_of(x), self.running_mean, self.running_var
+        if train:
+            M = x.size // self.gamma.size
+            if M < 2:
+                raise ShapeError(
+                    f"{self}: input of shape {x.shape} given, two values a channel wanted"
+                )
+            mean, var = ops.channel_moments(x)  # (C,) each
+            for running, batch in (self.running_mean, mean), (self.running_var, var * M / (M - 1)):
+                running *= self.decay
+                running += (1 - self.decay) * batch
+        sigma = ops.xp.sqrt(var + self.eps)
+        y = ops.channel_affine(x, mean, self.gamma.value / sigma, self.beta.value)
+        return y, (x, mean, sigma, train)
+
+    def backward(self, dy, cache, into_params=True):
+        """dγ += q,  dβ += s,  dx = γ (dy - s / M - x̂ q / M) / σ, with s = sum dy, q = sum x̂ dy.
+
+        It is P(γ dy) = γ P(dy), for γ is the same wherever the mean is taken: of M values.
+        """
+        x, mean, sigma, moving = cache
+        ops, a = ops_of(dy), self.gamma.value / sigma
+        s, q = ops.channel_sums(dy, x, mean)  # (C,) each
+        q /= sigma
+        if into_params:
+            self.gamma.grad += q  # it was: y = γ x̂ + β
+            self.beta.grad += s
+        if not moving:
+            return a * dy
+        M = x.size // self.gamma.size
+        return ops.channel_affine_grad(dy, x, mean, a, -a * q / (M * sigma), -a * s / M)
 
     def __repr__(self):
         return f"{type(self).__name__}({self.gamma.shape[0]})"
@@ -153,7 +169,10 @@ class LayerNorm(_Normalisation):
         """(N, ..., *shape) -> the same shape."""
         leading = x.ndim - len(self.gamma.shape)
         self.expect(x, *("N", "H", "W")[: max(leading, 1)], *self.gamma.shape)
-        return self.normalise(x, *self.moments(x))
+        mean = self.mean(x)
+        sigma = ops_of(x).xp.sqrt(self.mean((x - mean) ** 2) + self.eps)
+        cache = x, mean, sigma, True
+        return self.gamma.value * self.xhat(cache) + self.beta.value, cache
 
     def __repr__(self):
         return f"{type(self).__name__}({self.gamma.shape})"

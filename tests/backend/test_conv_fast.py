@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scratchgan.backend import conv_fast, conv_reference
+from scratchgan.backend import conv_fast, conv_reference, workers
 
 pairs = st.tuples(st.integers(1, 4), st.integers(1, 4))
 pads = st.tuples(*[st.tuples(st.integers(0, 2), st.integers(0, 2))] * 2)
@@ -14,7 +14,7 @@ pads = st.tuples(*[st.tuples(st.integers(0, 2), st.integers(0, 2))] * 2)
 @pytest.fixture(autouse=True)
 def all_threads_again():
     yield
-    conv_fast.set_threads()
+    workers.set_threads()
 
 
 def compare(N, size, C, O, kernel, stride, padding, dtype, tolerance):  # noqa: E741
@@ -38,19 +38,19 @@ def compare(N, size, C, O, kernel, stride, padding, dtype, tolerance):  # noqa: 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 9), pairs, pairs, pads, st.integers(1, 3), st.integers(1, 4), st.booleans())
 def test_any_kernel_stride_and_padding(N, kernel, stride, padding, C, O, share):  # noqa: E741
-    small, conv_fast.SMALL = conv_fast.SMALL, 0 if share else conv_fast.SMALL
+    small, workers.SMALL = workers.SMALL, 0 if share else workers.SMALL
     try:
         compare(N, (7, 6), C, O, kernel, stride, padding, "float64", 1e-13)
     finally:
-        conv_fast.SMALL = small
+        workers.SMALL = small
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_many_blocks_in_several_threads(threads, dtype, monkeypatch):
     monkeypatch.setattr(conv_fast, "BLOCK", 20_000)
-    monkeypatch.setattr(conv_fast, "SMALL", 0)
-    conv_fast.set_threads(threads)
+    monkeypatch.setattr(workers, "SMALL", 0)
+    workers.set_threads(threads)
     tolerance = 1e-5 if dtype == "float32" else 1e-13
     compare(23, (8, 8), 3, 5, (4, 4), (2, 2), ((1, 1), (1, 1)), dtype, tolerance)
 
@@ -67,4 +67,4 @@ def test_a_slice_of_a_larger_array_is_read_right():
 @pytest.mark.parametrize("threads", [0, -2])
 def test_a_number_of_threads_below_one_is_refused(threads):
     with pytest.raises(ValueError, match="at least 1 wanted"):
-        conv_fast.set_threads(threads)
+        workers.set_threads(threads)

@@ -1,0 +1,53 @@
+"""What this machine can do at best, and how much of its memory a process has used."""
+
+import platform
+import time
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_info
+
+
+def describe():
+    """Processor, cores, NumPy and its BLAS with the kernels it chose, in one line."""
+    info = Path("/proc/cpuinfo")
+    names = [line.partition(":")[2].strip() for line in info.read_text().splitlines()
+             if line.startswith("model name")] if info.exists() else [platform.processor()]  # fmt: skip
+    blas = [
+        f"{library['internal_api']} {library['version']} ({library.get('architecture', '?')} "
+        f"kernels, {library['num_threads']} threads)"
+        for library in threadpool_info()
+        if library["user_api"] == "blas" and "numpy" in library["filepath"]
+    ]
+    return f"{names[0]}, {len(names)} cores, NumPy {np.__version__}, {', '.join(blas)}"
+
+
+def peak_memory():
+    """MiB of this process at its largest. (ru_maxrss would count the parent's, too.)"""
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) / 1024 for line in file if line.startswith("VmHWM"))
+
+
+def seconds(job, repeats=7):
+    """The shortest of several runs of a job, after one that is not counted."""
+    job()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        job()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def gemm_ceiling(n=2048):
+    """The best rate of a float32 matrix product, in FLOP/s."""
+    a = np.random.default_rng(0).standard_normal((n, n), np.float32)
+    out = np.empty_like(a)
+    return 2 * n**3 / seconds(lambda: np.matmul(a, a, out=out))
+
+
+def copy_ceiling(size=1 << 26):
+    """The best rate of a copy of arrays too large for the caches, in bytes read and written/s."""
+    a = np.ones(size, np.float32)
+    out = np.empty_like(a)
+    return 2 * a.nbytes / seconds(lambda: np.copyto(out, a))
