@@ -39,6 +39,15 @@ def seconds(job, repeats=7):
     return min(times)
 
 
+def let_threads_sleep():
+    """Wait until the threads of the other library have stopped to wait for more work.
+
+    OpenMP's and OpenBLAS' keep their cores busy for up to 0.1 s after the last call: whoever
+    comes next would be slowed down.
+    """
+    time.sleep(0.15)
+
+
 def gemm_ceiling(n=2048):
     """The best rate of a float32 matrix product, in FLOP/s."""
     a = np.random.default_rng(0).standard_normal((n, n), np.float32)

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from machine import describe, gemm_ceiling, peak_memory
+from machine import describe, gemm_ceiling, let_threads_sleep, peak_memory
 
 from scratchgan.data import Batches, to_unit
 from scratchgan.gan import MODELS, Config, build, draw_noise
@@ -147,6 +147,8 @@ def take_turns(sides, options):
     seconds = {name: [] for name in sides}
     for _ in range(options.rounds):
         for name, side in sides.items():
+            let_threads_sleep()
+            side.step()
             start = time.perf_counter()
             for _ in range(options.steps):
                 side.step()

@@ -7,7 +7,7 @@ from .conv_reference import conv2d, conv2d_adjoint, conv2d_weight_grad
 __all__ = [
     "adam_", "add_bias_", "asarray", "channel_affine", "channel_affine_grad", "channel_moments",
     "channel_sums", "conv2d", "conv2d_adjoint", "conv2d_weight_grad", "device_count", "ema_",
-    "leaky_relu", "leaky_relu_grad", "rmsprop_", "sgd_", "sigmoid", "softplus", "sum_rows",
+    "leaky_relu", "leaky_relu_grad", "matmul", "rmsprop_", "sgd_", "sigmoid", "softplus", "sum_rows",
     "synchronize", "to_host", "xp",
 ]  # fmt: skip
 
@@ -33,6 +33,11 @@ def device_count():
 def synchronize():
     """Wait until everything asked for has been computed."""
     cp.cuda.get_current_stream().synchronize()
+
+
+def matmul(a, b):
+    """The product of two matrices: (R, K), (K, C) -> (R, C)."""
+    return a @ b
 
 
 def leaky_relu(x, slope):
@@ -101,9 +106,9 @@ def channel_moments(x):
     return mean, ((x - mean) ** 2).mean(0)
 
 
-def channel_affine(x, mean, a, b):
-    """a (x - mean) + b, channel by channel."""
-    return a * (x - mean) + b
+def channel_affine(x, a, b):
+    """a x + b, channel by channel."""
+    return a * x + b
 
 
 def channel_sums(dy, x, mean):
@@ -112,6 +117,6 @@ def channel_sums(dy, x, mean):
     return dy.reshape(-1, C).sum(0), ((x - mean) * dy).reshape(-1, C).sum(0)
 
 
-def channel_affine_grad(dy, x, mean, a, b, c):
-    """a dy + b (x - mean) + c, channel by channel."""
-    return a * dy + b * (x - mean) + c
+def channel_affine_grad(dy, x, a, b, c):
+    """a dy + b x + c, channel by channel."""
+    return a * dy + b * x + c

@@ -16,8 +16,11 @@ __all__ = [
     "leaky_relu", "leaky_relu_grad", "sum_rows",
 ]  # fmt: skip
 
-BLOCK = 1 << 20  # bytes of one array in a block
+# Bytes of one array in a block. Smaller ones would stay in a nearer cache, but then threads meet
+# at Python's interpreter lock so often that two of them are slower than one.
+BLOCK = 4 << 20
 ROW = 2048  # numbers: a shorter row costs NumPy more for its start than for its length
+LONG = 256  # rows, from which it pays to make fewer and longer ones of them
 CHUNK = 64  # rows whose sum in float32 is accurate enough
 
 
@@ -82,27 +85,26 @@ def channel_moments(x):
     def work(x):
         n = x.size // C
         mean = _sum(x).reshape(-1, C).sum(0) / n  # (C,), float64
-        about = np.subtract(x, np.tile(mean, x.shape[1] // C).astype(x.dtype),
-                            out=buffer("fused", x.shape, x.dtype))  # fmt: skip
+        (x,), (rounded,) = _wide([x.reshape(-1, C)], [mean.astype(x.dtype)])
+        about = np.subtract(x, rounded, out=buffer("fused", x.shape, x.dtype))
         about *= about
         return n, mean, _sum(about).reshape(-1, C).sum(0)
 
     parts = _blockwise(work, x)
-    counts, means, squares = (np.array(column) for column in zip(*parts, strict=True))
-    M = counts.sum()
-    mean = counts @ means / M
-    var = (squares.sum(0) + counts @ (means - mean) ** 2) / M
+    n, means, squares = (np.array(column) for column in zip(*parts, strict=True))
+    M = n.sum()
+    mean = n @ means / M
+    var = (squares.sum(0) + n @ (means - mean) ** 2) / M
     return mean.astype(x.dtype), var.astype(x.dtype)
 
 
-def channel_affine(x, mean, a, b):
-    """a (x - mean) + b, channel by channel."""
+def channel_affine(x, a, b):
+    """a x + b, channel by channel."""
     y = empty(x.shape, x.dtype)
-    (x, out), (mean, a, b) = _wide([x, y], [mean, a, b])
+    (x, out), (a, b) = _wide([x, y], [a, b])
 
     def work(x, y):
-        np.subtract(x, mean, out=y)
-        y *= a
+        np.multiply(x, a, out=y)
         y += b
 
     _blockwise(work, x, out)
@@ -112,25 +114,22 @@ def channel_affine(x, mean, a, b):
 def channel_sums(dy, x, mean):
     """Sum of dy and sum of (x - mean) dy of each channel: (C,), (C,)."""
     C, dtype = x.shape[-1], x.dtype
-    (dy, x), (mean,) = _wide([dy, x], [mean])
+    (dy, x), _ = _wide([dy, x], [])
 
     def work(dy, x):
-        product = np.subtract(x, mean, out=buffer("fused", x.shape, dtype))
-        product *= dy
-        return np.stack([_sum(dy), _sum(product)])
+        return np.stack([_sum(dy), _sum(np.multiply(x, dy, out=buffer("fused", x.shape, dtype)))])
 
-    total = sum(_blockwise(work, dy, x)).reshape(2, -1, C).sum(1)
-    return tuple(total.astype(dtype))
+    s, q = sum(_blockwise(work, dy, x)).reshape(2, -1, C).sum(1)  # float64
+    return s.astype(dtype), (q - mean * s).astype(dtype)
 
 
-def channel_affine_grad(dy, x, mean, a, b, c):
-    """a dy + b (x - mean) + c, channel by channel."""
+def channel_affine_grad(dy, x, a, b, c):
+    """a dy + b x + c, channel by channel."""
     dx = empty(x.shape, x.dtype)
-    (dy, x, out), (mean, a, b, c) = _wide([dy, x, dx], [mean, a, b, c])
+    (dy, x, out), (a, b, c) = _wide([dy, x, dx], [a, b, c])
 
     def work(dy, x, dx):
-        np.subtract(x, mean, out=dx)
-        dx *= b
+        np.multiply(x, b, out=dx)
         dx += c
         dx += np.multiply(dy, a, out=buffer("fused", dy.shape, dy.dtype))
 
@@ -140,13 +139,14 @@ def channel_affine_grad(dy, x, mean, a, b, c):
 
 def _wide(arrays, vectors):
     """View (..., C) as rows of several pixels each, and repeat the (C,) to such a row."""
-    C = arrays[0].shape[-1]
-    R = arrays[0].size // max(C, 1)
+    first = arrays[0]
+    C = first.shape[-1]
+    R = first.size // max(C, 1)
     K = 1
-    while R % (2 * K) == 0 and 2 * K * C <= ROW and R > CHUNK * K:
+    while R % (2 * K) == 0 and 2 * K * C <= ROW and R >= LONG * K:
         K *= 2
     wide = [a.reshape(R // K, K * C) for a in arrays]
-    return wide, [np.tile(v.astype(arrays[0].dtype, copy=False), K) for v in vectors]
+    return wide, [v if K == 1 else np.tile(v, K) for v in vectors]
 
 
 def _sum(a):

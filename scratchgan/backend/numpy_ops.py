@@ -16,11 +16,12 @@ from .fused import (
     leaky_relu_grad,
     sum_rows,
 )  # fmt: skip
+from .workers import buffer, matmul
 
 __all__ = [
     "adam_", "add_bias_", "asarray", "channel_affine", "channel_affine_grad", "channel_moments",
     "channel_sums", "conv2d", "conv2d_adjoint", "conv2d_weight_grad", "device_count", "ema_",
-    "leaky_relu", "leaky_relu_grad", "rmsprop_", "sgd_", "sigmoid", "softplus", "sum_rows",
+    "leaky_relu", "leaky_relu_grad", "matmul", "rmsprop_", "sgd_", "sigmoid", "softplus", "sum_rows",
     "synchronize", "to_host", "xp",
 ]  # fmt: skip
 
@@ -89,17 +90,21 @@ def adam_(theta, grad, m, v, lr, beta1, beta2, eps, t):
     theta -= lr * m_hat / (sqrt(v_hat) + eps).
     Kingma and Ba, "Adam", 2015, algorithm 1.
     """
-    correct1, correct2 = 1 - beta1**t, 1 - beta2**t
+    # The same as lr * m_hat / (sqrt(v_hat) + eps), with fewer passes over the arrays:
+    correct = (1 - beta2**t) ** 0.5
+    rate, eps = lr * correct / (1 - beta1**t), eps * correct
     for w, g, m_, v_ in _blocks(theta, grad, m, v):
+        step = buffer("adam", g.shape, g.dtype)
         m_ *= beta1
-        m_ += (1 - beta1) * g
+        m_ += np.multiply(g, 1 - beta1, out=step)
         v_ *= beta2
-        v_ += (1 - beta2) * g * g
-        step = v_ / correct2
-        np.sqrt(step, out=step)
+        np.multiply(g, g, out=step)
+        step *= 1 - beta2
+        v_ += step
+        np.sqrt(v_, out=step)
         step += eps
         np.divide(m_, step, out=step)
-        step *= lr / correct1
+        step *= rate
         w -= step
 
 

@@ -11,22 +11,25 @@ import threading
 import weakref
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["buffer", "empty", "set_threads", "share"]
+__all__ = ["buffer", "empty", "matmul", "set_threads", "share"]
 
 SMALL = 500_000  # bytes, below which waking a thread costs more than it saves
 LARGE = 1 << 20  # bytes, from which memory is kept for later use
+SHORT, LONG = 2e6, 1e8  # multiplications and additions in a product of matrices; see `matmul`
 FORGET = 2000  # large arrays handed out since memory was last used, after which it is given back
 
 
 class _State:
-    """The pool of threads, made when first needed."""
+    """The pool of threads, made when first needed, and the libraries of BLAS."""
 
-    pool = blas = None
+    pool = None
     threads = 1
+    blas = [lib for lib in ThreadpoolController().lib_controllers if lib.user_api == "blas"]
 
 
 class _Memory:
@@ -91,8 +94,7 @@ def set_threads(threads=None):
         threads = int(os.environ.get("SCRATCHGAN_THREADS", len(os.sched_getaffinity(0))))
     if threads < 1:
         raise ValueError(f"{threads} threads given, at least 1 wanted")
-    _State.threads, _State.pool = threads, ThreadPoolExecutor(threads)
-    _State.blas = ThreadpoolController()
+    _State.threads, _State.pool = threads, ThreadPoolExecutor(max(1, threads - 1))
 
 
 def share(work, N, bytes_each, block):
@@ -116,6 +118,43 @@ def share(work, N, bytes_each, block):
     shares = [slices[i :: _State.threads] for i in range(min(_State.threads, len(slices)))]
     if len(shares) < 2 or N * bytes_each < SMALL:
         return [work(share) for share in shares]
-    # Threads of BLAS itself would wait for each other at every single copy.
-    with _State.blas.limit(limits=1, user_api="blas"):
-        return list(_State.pool.map(work, shares))
+    with _one_blas_thread():  # the threads of BLAS would wait for each other at every copy
+        others = [_State.pool.submit(work, share) for share in shares[1:]]
+        return [work(shares[0]), *(other.result() for other in others)]
+
+
+def matmul(a, b):
+    """The product of two matrices: (R, K), (K, C) -> (R, C).
+
+    BLAS has threads of its own, which after each product keep their core busy for a while, in
+    case there should be another. In networks of dense layers there is one. Short products gain
+    nothing from it, and long ones take the threads of `share`: so a network whose products are
+    of these two kinds, as a DCGAN's are, has all cores for its convolutions.
+    """
+    (R, K), C = a.shape, b.shape[1]
+    work = 2 * R * K * C
+    if SHORT <= work < LONG:
+        return a @ b
+    if work < SHORT:
+        with _one_blas_thread():
+            return a @ b
+    y = empty((R, C), np.result_type(a, b))
+
+    def rows(blocks):
+        for r in blocks:
+            np.matmul(a[r], b, out=y[r])
+
+    share(rows, R, -(-work // R), work)
+    return y
+
+
+@contextmanager
+def _one_blas_thread():
+    before = [library.get_num_threads() for library in _State.blas]
+    for library in _State.blas:
+        library.set_num_threads(1)
+    try:
+        yield
+    finally:
+        for library, threads in zip(_State.blas, before, strict=True):
+            library.set_num_threads(threads)

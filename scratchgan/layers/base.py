@@ -300,11 +300,15 @@ class Layer:
         if not fits:
             shape = ", ".join(map(str, wanted))
             raise ShapeError(f"{self}: input of shape {x.shape} given, ({shape}) wanted")
-        dtypes = ("float32", "float64") if self.theta is None else (str(self.theta.dtype),)
-        if str(x.dtype) not in dtypes:
-            wanted = " or ".join(dtypes)
-            raise ShapeError(f"{self}: input of dtype {x.dtype} given, {wanted} wanted")
-        if self.theta is None and any(p.value is None for p in self.params().values()):
+        if self.theta is not None:
+            if x.dtype != self.theta.dtype:
+                raise ShapeError(
+                    f"{self}: input of dtype {x.dtype} given, {self.theta.dtype} wanted"
+                )
+            return
+        if str(x.dtype) not in ("float32", "float64"):
+            raise ShapeError(f"{self}: input of dtype {x.dtype} given, float32 or float64 wanted")
+        if any(p.value is None for p in self.params().values()):
             raise RuntimeError(f"{self} is not initialised: call .initialize(seed) first")
 
     def __repr__(self):

@@ -1,5 +1,6 @@
 """The fully connected layer: the plainest `LinearMap`, and the model for all others."""
 
+from ..backend import ops_of
 from .base import LinearMap, Param
 from .init import glorot, zeros
 
@@ -28,15 +29,15 @@ class Dense(LinearMap):
     def apply(self, x):
         """y = x w."""
         self.expect(x, "N", self.w.shape[0])
-        return x @ self.w.value  # (N, O)
+        return ops_of(x).matmul(x, self.w.value)  # (N, O)
 
     def adjoint(self, dy, in_shape=None):
         """dx = dy w^T, for in apply it was: y = x w."""
-        return dy @ self.w.value.T  # (N, I)
+        return ops_of(dy).matmul(dy, self.w.value.T)  # (N, I)
 
     def weight_grad(self, x, dy):
         """dw = x^T dy, for in apply it was: y = x w."""
-        return x.T @ dy  # (I, O)
+        return ops_of(x).matmul(x.T, dy)  # (I, O)
 
     def __repr__(self):
         return f"{type(self).__name__}{self.w.shape}"

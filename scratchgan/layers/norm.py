@@ -124,7 +124,8 @@ class BatchNorm(_Normalisation):
                 running *= self.decay
                 running += (1 - self.decay) * batch
         sigma = ops.xp.sqrt(var + self.eps)
-        y = ops.channel_affine(x, mean, self.gamma.value / sigma, self.beta.value)
+        a = self.gamma.value / sigma
+        y = ops.channel_affine(x, a, self.beta.value - a * mean)  # γ x̂ + β
         return y, (x, mean, sigma, train)
 
     def backward(self, dy, cache, into_params=True):
@@ -142,7 +143,8 @@ class BatchNorm(_Normalisation):
         if not moving:
             return a * dy
         M = x.size // self.gamma.size
-        return ops.channel_affine_grad(dy, x, mean, a, -a * q / (M * sigma), -a * s / M)
+        b = -a * q / (M * sigma)
+        return ops.channel_affine_grad(dy, x, a, b, -b * mean - a * s / M)
 
     def __repr__(self):
         return f"{type(self).__name__}({self.gamma.shape[0]})"
