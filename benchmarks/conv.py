@@ -89,11 +89,14 @@ class Sides:
             (batch, (H + 2 * p - k) // s + 1, (W + 2 * p - k) // s + 1, O)
         ).astype(dtype)
         self.size, self.kernel, self.stride, self.pad = (H, W), (k, k), (s, s), ((p, p), (p, p))
-        # Channels first, PyTorch's own order.
-        first = [a.transpose(order).copy() for a, order in
-                 ((self.x, (0, 3, 1, 2)), (self.w, (3, 2, 0, 1)), (self.dy, (0, 3, 1, 2)))]  # fmt: skip
         self.torch, self.step, self.p = torch, s, p
-        self.tx, self.tw, self.tdy = map(torch.from_numpy, first)
+
+        def channels_first(a, *order):  # PyTorch's own order
+            return torch.from_numpy(a.transpose(order).copy())
+
+        self.tx = channels_first(self.x, 0, 3, 1, 2)
+        self.tw = channels_first(self.w, 3, 2, 0, 1)
+        self.tdy = channels_first(self.dy, 0, 3, 1, 2)
 
     def ours(self, product):
         """The product by the library, channels last."""

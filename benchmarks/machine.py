@@ -1,5 +1,6 @@
 """What this machine can do at best, and how much of its memory a process has used."""
 
+import os
 import platform
 import time
 from pathlib import Path
@@ -7,19 +8,23 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from scratchgan.backend.fused import BLOCK
+from scratchgan.backend.workers import share
+
 
 def describe():
     """Processor, cores, NumPy and its BLAS with the kernels it chose, in one line."""
     info = Path("/proc/cpuinfo")
-    names = [line.partition(":")[2].strip() for line in info.read_text().splitlines()
-             if line.startswith("model name")] if info.exists() else [platform.processor()]  # fmt: skip
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     blas = [
         f"{library['internal_api']} {library['version']} ({library.get('architecture', '?')} "
         f"kernels, {library['num_threads']} threads)"
         for library in threadpool_info()
         if library["user_api"] == "blas" and "numpy" in library["filepath"]
     ]
-    return f"{names[0]}, {len(names)} cores, NumPy {np.__version__}, {', '.join(blas)}"
+    processor = f"{(names or [platform.processor()])[0]}, {os.cpu_count()} cores"
+    return f"{processor}, NumPy {np.__version__}, {', '.join(blas)}"
 
 
 def peak_memory():
@@ -55,8 +60,12 @@ def gemm_ceiling(n=2048):
     return 2 * n**3 / seconds(lambda: np.matmul(a, a, out=out))
 
 
-def copy_ceiling(size=1 << 26):
-    """The best rate of a copy of arrays too large for the caches, in bytes read and written/s."""
-    a = np.ones(size, np.float32)
-    out = np.empty_like(a)
-    return 2 * a.nbytes / seconds(lambda: np.copyto(out, a))
+def copy_ceiling(size=1 << 24):
+    """The best rate of a copy of large arrays, all cores at it, in bytes read and written/s."""
+    a, out = np.ones(size, np.float32), np.empty(size, np.float32)
+
+    def work(slices):
+        for s in slices:
+            np.copyto(out[s], a[s])
+
+    return 2 * a.nbytes / seconds(lambda: share(work, size, a.itemsize, BLOCK))

@@ -53,18 +53,21 @@ def main():
         sides["PyTorch, D frozen for G"] = Theirs(options, ours.trainer, frozen=True)
         sides["PyTorch, and fused Adam"] = Theirs(options, ours.trainer, frozen=True, fused=True)
     seconds = take_turns(sides, options)
-    flops = step_flops(ours.trainer)
+    flops, ceiling = step_flops(ours.trainer), gemm_ceiling()
+    print(describe())
     print(f"{options.model}, batch {options.batch_size}, {options.rounds} rounds of blocks of")
     print(f"{options.steps} steps in turn; {flops / 1e9:.3f} GFLOP a step; ", end="")
-    print(f"GEMM ceiling here {gemm_ceiling() / 1e9:.0f} GFLOP/s\n")
-    print(f"{'':26}  {'ms/step':>8} {'spread':>13}  {'images/s':>8}  {'GFLOP/s':>7}  {'ratio':>5}")
+    print(f"GEMM ceiling {ceiling / 1e9:.0f} GFLOP/s\n")
+    print(f"{'':26}  {'ms/step':>8} {'spread':>15}  {'images/s':>8}  {'GFLOP/s':>7} {'of GEMM':>8}"
+          f"  {'ratio':>5}")  # fmt: skip
     for name, times in seconds.items():
         middle = statistics.median(times)
         ratio = statistics.median(t / o for t, o in zip(times, seconds["scratchgan"], strict=True))
         low, high = 1000 * min(times), 1000 * max(times)
         print(
-            f"{name:26}  {1000 * middle:8.2f} {low:6.2f}-{high:6.2f}  "
-            f"{options.batch_size / middle:8.0f}  {flops / middle / 1e9:7.0f}  {ratio:5.2f}"
+            f"{name:26}  {1000 * middle:8.2f} {low:7.2f}-{high:7.2f}  "
+            f"{options.batch_size / middle:8.0f}  {flops / middle / 1e9:7.0f} "
+            f"{flops / middle / ceiling:8.0%}  {ratio:5.2f}"
         )
     if options.against:
         size = options.batch_size

@@ -7,8 +7,7 @@ The networks are written out in scratchgan/gan/models.py:
 
 import sys
 
-from scratchgan.data import load_images, mnist
-from scratchgan.gan.options import exit_status, parser, train_from
+from scratchgan.gan.options import exit_status, mnist_or_array, parser, train_from
 
 
 def main():
@@ -24,9 +23,7 @@ def main():
     )
     options.add_argument("--data", help="folder with MNIST's files, or an .npy or .npz of images")
     options = options.parse_args()
-    is_array = options.data and options.data.endswith((".npy", ".npz"))
-    data = load_images(options.data) if is_array else mnist(options.data)
-    train_from(options, data)
+    train_from(options, mnist_or_array(options.data))
     print(f"{options.out}: samples/, samples.gif, losses.png, metrics.csv")
 
 

@@ -7,8 +7,8 @@ from .conv_reference import conv2d, conv2d_adjoint, conv2d_weight_grad
 __all__ = [
     "adam_", "add_bias_", "asarray", "channel_affine", "channel_affine_grad", "channel_moments",
     "channel_sums", "conv2d", "conv2d_adjoint", "conv2d_weight_grad", "device_count", "ema_",
-    "leaky_relu", "leaky_relu_grad", "matmul", "rmsprop_", "sgd_", "sigmoid", "softplus", "sum_rows",
-    "synchronize", "to_host", "xp",
+    "leaky_relu", "leaky_relu_grad", "matmul", "rmsprop_", "sgd_", "sigmoid", "softplus",
+    "sum_rows", "synchronize", "to_host", "xp",
 ]  # fmt: skip
 
 name = "cupy"

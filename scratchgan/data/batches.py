@@ -96,6 +96,21 @@ class Batches:
         self.position += self.batch_size
         return self.order[self.position - self.batch_size : self.position].copy()
 
+    def upcoming(self, batches: int) -> np.ndarray:
+        """Tell the indices of the batches to come, as far as they are known.
+
+        Parameters
+        ----------
+        batches : int
+            How many at most. Beyond the end of the epoch none are known yet.
+
+        Returns
+        -------
+        ndarray of int64, shape (n,)
+        """
+        known = (len(self.order) - self.position) // self.batch_size
+        return self.order[self.position :][: min(batches, known) * self.batch_size].copy()
+
     def state(self) -> dict[str, Any]:
         """Give all that `restore` needs, besides the generator's own state.
 

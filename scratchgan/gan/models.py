@@ -124,9 +124,16 @@ def dcgan(size=64, channels=3, width=64, upsample=False, dropout=0.0):
     Returns
     -------
     Model
+
+    Raises
+    ------
+    ValueError
+        Another size, or less than one channel.
     """
     if size not in (16, 32, 64, 128, 256):
         raise ValueError(f"size {size} given, a power of two from 16 to 256 wanted")
+    if width < 1 or channels < 1:
+        raise ValueError(f"width {width} and {channels} channels given, at least 1 of each wanted")
     stages = size.bit_length() - 3  # halvings from size to 4
     widths = [width * min(2**i, 8) for i in range(stages)]  # from half the size down to 4
 
@@ -174,7 +181,7 @@ def model(name):
     """The `Model` called ``name``: a key of `MODELS`, or what `dcgan_name` gives."""
     if name in MODELS:
         return MODELS[name]
-    found = re.fullmatch(r"dcgan-(\d+)x(\d)-w(\d+)(-up)?(?:-drop([\d.]+))?", name)
+    found = re.fullmatch(r"dcgan-(\d+)x(\d)-w(\d+)(-up)?(?:-drop([\d.e-]+))?", name)
     if not found:
         raise ValueError(f"model {name!r} given, one of {', '.join(MODELS)} wanted")
     size, channels, width, upsample, dropout = found.groups()

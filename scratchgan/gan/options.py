@@ -9,26 +9,28 @@ from pathlib import Path
 import numpy as np
 
 from ..backend import BackendError
+from ..data import ImageFolder, load_images, mnist
 from ..losses import ADVERSARIAL
 from ..optim import OPTIMISERS
 from .monitor import DivergenceError
 from .run import Config, Stopped, train
 
-__all__ = ["exit_status", "parser", "train_from"]
+__all__ = ["exit_status", "mnist_or_array", "parser", "train_from"]
 
 
-def parser(description, models, out, steps, **defaults):
+def parser(description, models, out, steps, save_every=500, **defaults):
     """An argument parser for a training example.
 
     Parameters
     ----------
     description : str
     models : list of str
-        Choices of ``--model``; the first is the default.
+        Choices of ``--model``; the first is the default. Empty: no such option, and the example
+        sets ``model`` itself.
     out : str
         Default folder of the run.
-    steps : int
-        Default length of the run.
+    steps, save_every : int
+        Default length of the run, and from one sample grid to the next.
     **defaults
         Of the fields of `Config`, where they are not those of `Config` itself.
 
@@ -46,14 +48,17 @@ def parser(description, models, out, steps, **defaults):
     )
     where.add_argument("--out", default=out, type=Path, help="folder of the run")
     where.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
-    where.add_argument("--save-every", type=_positive, default=500, help="steps between samples")
+    where.add_argument(
+        "--save-every", type=_positive, default=save_every, help="steps between samples"
+    )
 
     length = p.add_argument_group("how long").add_mutually_exclusive_group()
     length.add_argument("--steps", type=_positive, default=steps, help="training steps")
     length.add_argument("--epochs", type=_positive, help="passes over the data, instead of --steps")
 
     game = p.add_argument_group("what")
-    game.add_argument("--model", choices=models, default=models[0], help="a pair of networks")
+    if models:
+        game.add_argument("--model", choices=models, default=models[0], help="a pair of networks")
     game.add_argument("--loss", choices=list(ADVERSARIAL), help="the game that is played")
     game.add_argument("--smooth", type=float, help="label smoothing: D(x) is to be 1 - SMOOTH")
     game.add_argument("--noise", choices=["normal", "uniform"], help="N(0, 1) or U(-1, 1)")
@@ -89,10 +94,12 @@ def train_from(options, data):
     Trainer
     """
     names = [f.name for f in fields(Config) if f.name != "data"]
-    digest = zlib.crc32(
-        np.ascontiguousarray(data.images)
-    )  # so that a run is not resumed on other images
-    about = f"{data.name} {data.images.shape} {digest:08x}"
+    # So that a run is not resumed on other images:
+    if isinstance(data.images, ImageFolder):
+        digest = data.images.fingerprint()
+    else:
+        digest = f"{zlib.crc32(np.ascontiguousarray(data.images)):08x}"
+    about = f"{data.name} {data.images.shape} {digest}"
     config = Config(data=about, **{name: getattr(options, name) for name in names})
     steps = options.steps
     if options.epochs:
@@ -107,6 +114,18 @@ def train_from(options, data):
         resume=options.resume,
         save_every=options.save_every,
     )
+
+
+def mnist_or_array(path):
+    """What ``--data`` of the MNIST examples names: an .npy or .npz file, or a folder, or nothing.
+
+    Returns
+    -------
+    Dataset
+    """
+    if path and path.endswith((".npy", ".npz")):
+        return load_images(path)
+    return mnist(path)
 
 
 def exit_status(job):

@@ -38,6 +38,7 @@ __all__ = ["Config", "Stopped", "build", "load_generator", "train"]
 COLUMNS = ("step", "epoch", "d_loss", "g_loss", "d_real", "d_fake", "images_per_second")
 METRICS_EVERY = 10  # steps
 FIXED = 64  # samples in a grid
+SPREAD = 256  # images that tell how much real ones differ
 CHECKPOINT = "checkpoint.safetensors"
 
 
@@ -76,7 +77,7 @@ def build(config, images, backend="auto"):
     Parameters
     ----------
     config : Config
-    images : uint8 array (M, H, W, C)
+    images : uint8 array (M, H, W, C), or an ImageFolder
     backend : {"auto", "numpy", "cupy"}
     """
     networks = model(config.model)
@@ -117,7 +118,7 @@ def train(config, images, out, *, steps, backend="auto", resume=False, save_ever
     Parameters
     ----------
     config : Config
-    images : uint8 array (M, H, W, C)
+    images : uint8 array (M, H, W, C), or an ImageFolder
     out : path-like
         The run's folder; made where it does not exist.
     steps : int
@@ -179,7 +180,7 @@ class _Run:
     def __init__(self, trainer, config, out, fixed_noise, save_every):
         self.trainer, self.config, self.out = trainer, config, out
         self.fixed_noise, self.save_every = fixed_noise, save_every
-        self.monitor = Monitor(spread(trainer.images[:1000]), config.smooth)
+        self.monitor = Monitor(spread(trainer.images[:SPREAD]), config.smooth)
         self.last = None  # what the newest step found
 
     def go_on_to(self, steps):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..backend import ops_of
-from ..data import Batches, to_uint8, to_unit
+from ..data import Batches, ImageFolder, to_uint8, to_unit
 from ..penalties import l2
 
 __all__ = ["Step", "Trainer", "draw_noise", "generate"]
@@ -42,7 +42,7 @@ class Trainer:
     loss : object
         With ``discriminator``, ``generator`` and ``belief``; see ``losses.py``.
     g_optimiser, d_optimiser : Optimiser
-    images : uint8 array (M, H, W, C)
+    images : uint8 array (M, H, W, C), or an ImageFolder
     rng : np.random.Generator
         Draws all noise and the order of the images, on the host.
     z_dim : int
@@ -125,6 +125,8 @@ class Trainer:
     def next_images(self):
         """The next batch of real images, (N, H, W, C) in [-1, 1]."""
         x = to_unit(self.images[self.batches.next()])
+        if isinstance(self.images, ImageFolder):  # decoded while the networks learn
+            self.images.prefetch(self.batches.upcoming(2))
         return self._to_device(x)
 
     def noise(self):

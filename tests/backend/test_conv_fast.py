@@ -62,9 +62,3 @@ def test_a_slice_of_a_larger_array_is_read_right():
     arguments = (w, (2, 2), ((0, 0), (0, 0)))
     wanted = conv_reference.conv2d(x, *arguments)
     assert np.allclose(conv_fast.conv2d(x, *arguments), wanted, rtol=1e-13, atol=1e-13)
-
-
-@pytest.mark.parametrize("threads", [0, -2])
-def test_a_number_of_threads_below_one_is_refused(threads):
-    with pytest.raises(ValueError, match="at least 1 wanted"):
-        workers.set_threads(threads)

@@ -174,39 +174,48 @@ class SwappedWeightGrad(ConvTranspose2D):
 # ---- normalisations --------------------------------------------------------------------------
 
 
-class WrongAxes(BatchNorm):
+class GeneralBatchNorm(BatchNorm):
+    """Right, and with the backward of all normalisations, which goes through `project`."""
+
+    backward = BatchNorm.__base__.backward
+
+
+class WrongAxes(GeneralBatchNorm):
     """The mean of each pixel over the batch, in the projection only."""
 
     def project(self, t, cache):
-        xhat, sigma, moving = cache
+        _, _, sigma, moving = cache
         if not moving:
             return t / sigma
+        xhat = self.xhat(cache)
         return (t - t.mean(0) - xhat * (xhat * t).mean(0)) / sigma
 
 
-class NoMeanTerm(BatchNorm):
+class NoMeanTerm(GeneralBatchNorm):
     def project(self, t, cache):
-        xhat, sigma, moving = cache
+        _, _, sigma, moving = cache
+        xhat = self.xhat(cache)
         return (t - xhat * self.mean(xhat * t)) / sigma if moving else t / sigma
 
 
-class NoVarianceTerm(BatchNorm):
+class NoVarianceTerm(GeneralBatchNorm):
     def project(self, t, cache):
-        _, sigma, moving = cache
+        _, _, sigma, moving = cache
         return (t - self.mean(t)) / sigma if moving else t / sigma
 
 
 class ForgottenEps(BatchNorm):
     def backward(self, dy, cache, into_params=True):
-        xhat, sigma, moving = cache
-        return super().backward(dy, (xhat, np.sqrt(sigma**2 - self.eps), moving), into_params)
+        x, mean, sigma, moving = cache
+        without = x, mean, np.sqrt(sigma**2 - self.eps), moving
+        return super().backward(dy, without, into_params)
 
 
 class GammaGradOfOutput(LayerNorm):
     def backward(self, dy, cache, into_params=True):
-        xhat, sigma, _ = cache
+        x, mean, _, _ = cache
         if into_params:
-            self.gamma.grad += self._sum(xhat * sigma * dy)
+            self.gamma.grad += self._sum((x - mean) * dy)
             self.beta.grad += self._sum(dy)
         return self.project(self.gamma.value * dy, cache)
 
@@ -219,8 +228,8 @@ class ForgottenGamma(LayerNorm):
 
 class BatchGradientInEvaluation(BatchNorm):
     def forward(self, x, train=True):
-        y, (xhat, sigma, _) = super().forward(x, train)
-        return y, (xhat, sigma, True)
+        y, (x, mean, sigma, _) = super().forward(x, train)
+        return y, (x, mean, sigma, True)
 
 
 # ---- bad manners -----------------------------------------------------------------------------
@@ -265,7 +274,7 @@ class NeedsNoIntoParams(Tanh):
 
 class LearnsInEvaluation(BatchNorm):
     def backward(self, dy, cache, into_params=True):
-        return super().backward(dy, cache, into_params or not cache[2])
+        return super().backward(dy, cache, into_params or not cache[3])
 
 
 class ChangesXInEvaluation(ReLU):
@@ -385,7 +394,7 @@ class RollsDice(Tanh):
 
 class TwoInsteadOfThree(LayerNorm):
     def double_backward(self, t, dy, cache):
-        xhat, sigma, _ = cache
+        sigma, xhat = cache[2], self.xhat(cache)
         jt, bend = super().double_backward(t, dy, cache)
         xt, xg = self.mean(xhat * t), self.mean(xhat * self.gamma.value * dy)
         return jt, bend - xt * xg * xhat / sigma**2
@@ -406,8 +415,7 @@ class NoGammaAtSecondOrder(LayerNorm):
 
 class BendsInEvaluation(BatchNorm):
     def double_backward(self, t, dy, cache):
-        xhat, sigma, _ = cache
-        return super().double_backward(t, dy, (xhat, sigma, True))
+        return super().double_backward(t, dy, (*cache[:3], True))
 
 
 class SignOfCurvature(Tanh):

@@ -92,8 +92,8 @@ def test_parts_have_flat_views_of_their_own(net):
 def test_backward_fills_the_flat_gradient_and_zero_grad_empties_it(net):
     grad = net.grad
     pass_through(net)
-    # Biases in front of a normalisation alone have a gradient of zero.
-    assert all(p.grad.any() for p in net.params().values())
+    # The bias in front of BatchNorm alone has a gradient of zero, but for rounding.
+    assert all(p.grad.any() for key, p in net.params().items() if key != "0.b")
     net.zero_grad()
     assert net.grad is grad
     assert not grad.any()

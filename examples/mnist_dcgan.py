@@ -1,0 +1,25 @@
+"""Train a DCGAN on MNIST: five epochs, and the digits in --out are clean.
+
+The networks are written out in scratchgan/gan/models.py:
+  dcgan28    100 -> 7x7x128 -> 14x14x64 -> 28x28x1 by transposed convolutions,
+             against 28x28x1 -> 14x14x64 -> 7x7x128 -> 1
+"""
+
+import sys
+
+from scratchgan.gan.options import exit_status, mnist_or_array, parser, train_from
+
+
+def main():
+    """Read the command line, load the images, train."""
+    options = parser(
+        __doc__, models=["dcgan28"], out="runs/mnist_dcgan", steps=2340, save_every=100, ema=0.999
+    )
+    options.add_argument("--data", help="folder with MNIST's files, or an .npy or .npz of images")
+    options = options.parse_args()
+    train_from(options, mnist_or_array(options.data))
+    print(f"{options.out}: samples/, samples.gif, losses.png, metrics.csv")
+
+
+if __name__ == "__main__":
+    sys.exit(exit_status(main))

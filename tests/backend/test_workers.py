@@ -1,0 +1,130 @@
+"""Memory that is used again, work that is shared."""
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+from scratchgan.backend import workers
+
+SHAPE = (512, 1024)  # 2 MiB of float32
+
+
+@pytest.fixture(autouse=True)
+def memory(monkeypatch):
+    """Nothing is free at first, and the threads are as before at the end."""
+    own = workers._Memory()
+    monkeypatch.setattr(workers, "_memory", own)
+    yield own
+    workers.set_threads()
+
+
+def address(a):
+    return a.__array_interface__["data"][0]
+
+
+def blas_threads():
+    return [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_array_is_like_any_other(dtype):
+    a = workers.empty(SHAPE, dtype)
+    assert a.shape == SHAPE and a.dtype == dtype
+    assert a.flags.c_contiguous and a.flags.writeable and a.flags.aligned
+
+
+def test_memory_is_used_again_once_its_array_is_gone():
+    a = workers.empty(SHAPE, np.float32)
+    where = address(a)
+    del a
+    assert address(workers.empty((1024, 256), np.float64)) == where
+
+
+def test_memory_is_kept_while_any_view_of_it_lives():
+    a = workers.empty(SHAPE, np.float32)
+    where = address(a)
+    view = a.reshape(-1)[5:9].view(np.uint8)[::2]
+    del a
+    b = workers.empty(SHAPE, np.float32)
+    assert address(b) != where and not np.shares_memory(b, view)
+    del view
+    assert address(workers.empty(SHAPE, np.float32)) == where
+
+
+def test_two_arrays_never_share():
+    arrays = [workers.empty(SHAPE, np.float32) for _ in range(4)]
+    del arrays[1]
+    arrays += [workers.empty(SHAPE, np.float32) for _ in range(3)]
+    assert len({address(a) for a in arrays}) == len(arrays)
+
+
+def test_what_is_not_used_any_more_is_given_back(memory):
+    del_me = workers.empty(SHAPE, np.float32)
+    del del_me
+    assert memory.free[2 << 20]
+    for _ in range(2 * workers.FORGET):
+        workers.empty((512, 512), np.float32)
+    assert not memory.free[2 << 20] and memory.free[1 << 20]
+
+
+def test_empty_arrays_and_small_ones():
+    assert workers.empty((0, 3), np.float32).shape == (0, 3)
+    assert workers.empty((), np.float64).shape == ()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 5])
+@pytest.mark.parametrize("N", [1, 2, 7, 100])
+def test_every_one_is_done_once(threads, N, monkeypatch):
+    monkeypatch.setattr(workers, "SMALL", 0)
+    workers.set_threads(threads)
+    done = np.zeros(N, int)
+
+    def work(slices):
+        for s in slices:
+            assert s.stop - s.start <= 4
+            done[s] += 1
+        return len(slices)
+
+    results = workers.share(work, N, bytes_each=10, block=40)
+    assert (done == 1).all()
+    assert 1 <= len(results) <= threads
+
+
+def test_an_error_in_a_thread_arrives(monkeypatch):
+    monkeypatch.setattr(workers, "SMALL", 0)
+    workers.set_threads(2)
+
+    def work(slices):
+        if slices[0].start:
+            raise MemoryError("of the second thread")
+
+    before = blas_threads()
+    with pytest.raises(MemoryError, match="second thread"):
+        workers.share(work, 10, 10, 10)
+    assert blas_threads() == before
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 5), (64, 200, 300), (600, 500, 400), (500, 6000, 30)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_products_of_every_length(shape, dtype):
+    rng = np.random.default_rng(0)
+    R, K, C = shape
+    a = rng.standard_normal((K, R)).astype(dtype).T
+    b = rng.standard_normal((K, C)).astype(dtype)
+    before = blas_threads()
+    y = workers.matmul(a, b)
+    assert y.dtype == dtype and blas_threads() == before
+    tolerance = 1e-5 if dtype == "float32" else 1e-13
+    assert np.abs(y - a.astype(float) @ b.astype(float)).max() <= tolerance * K**0.5 * 5
+
+
+@pytest.mark.parametrize("threads", [0, -2])
+def test_a_number_of_threads_below_one_is_refused(threads):
+    with pytest.raises(ValueError, match="at least 1 wanted"):
+        workers.set_threads(threads)
+
+
+def test_the_environment_sets_the_number(monkeypatch):
+    monkeypatch.setenv("SCRATCHGAN_THREADS", "3")
+    workers.set_threads()
+    assert workers._State.threads == 3
