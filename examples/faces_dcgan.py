@@ -11,8 +11,8 @@ image of it; --size, --channels and --width give those for other images.
 
 import sys
 
-from scratchgan.data import Dataset, ImageFolder, load_images
-from scratchgan.gan import dcgan_name, model
+from scratchgan.data import DataError, Dataset, ImageFolder, load_images
+from scratchgan.gan import dcgan_name
 from scratchgan.gan.options import exit_status, parser, train_from
 
 
@@ -38,8 +38,9 @@ def main():
     data = load_images(options.images) if options.images.endswith((".npy", ".npz")) else None
     own_size, own_channels = data.images.shape[2:] if data else (64, 3)
     size, channels = options.size or own_size, options.channels or own_channels
+    if channels not in (1, 3):
+        raise DataError(f"{options.images}: {channels} channels given, 1 or 3 wanted")
     options.model = dcgan_name(size, channels, options.width, options.upsample, options.dropout)
-    model(options.model)  # refuses what cannot be, before a folder is read
     if data is None:
         folder = ImageFolder(options.images, size, channels)
         data = Dataset(folder, None, folder.folder.name)

@@ -19,8 +19,8 @@ from .workers import buffer, empty, share
 
 __all__ = ["conv2d", "conv2d_adjoint", "conv2d_weight_grad"]
 
-# Bytes of columns in a block. Measured: products of 3 MB of columns run at full speed, and their
-# columns are still in the last-level cache; smaller blocks repack the weights too often.
+# Bytes of columns in a block. Products run at full speed from 1 MB on; but with smaller blocks
+# threads meet at Python's interpreter lock so often that it shows.
 BLOCK = 12_000_000
 
 
@@ -92,7 +92,8 @@ def conv2d_adjoint(dy, w, stride, padding, size):
                     c, q = divmod(j + left, SW)
                     image[...] = tiles[:, r : r + image.shape[1], c : c + image.shape[2], p, q]
 
-    share(work, N, Y * X * KH * KW * C * dx.itemsize, BLOCK)
+    largest = max(Y * X * KH * KW, rows * columns * SH * SW) * C  # of an image's arrays
+    share(work, N, largest * dx.itemsize, BLOCK)
     return dx
 
 

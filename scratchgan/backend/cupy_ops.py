@@ -106,9 +106,9 @@ def channel_moments(x):
     return mean, ((x - mean) ** 2).mean(0)
 
 
-def channel_affine(x, a, b):
-    """a x + b, channel by channel."""
-    return a * x + b
+def channel_affine(x, mean, a, b):
+    """a (x - mean) + b, channel by channel."""
+    return a * (x - mean) + b
 
 
 def channel_sums(dy, x, mean):
@@ -117,6 +117,6 @@ def channel_sums(dy, x, mean):
     return dy.reshape(-1, C).sum(0), ((x - mean) * dy).reshape(-1, C).sum(0)
 
 
-def channel_affine_grad(dy, x, a, b, c):
-    """a dy + b x + c, channel by channel."""
-    return a * dy + b * x + c
+def channel_affine_grad(dy, x, mean, a, b, c):
+    """a dy + b (x - mean) + c, channel by channel."""
+    return a * dy + b * (x - mean) + c

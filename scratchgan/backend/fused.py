@@ -98,13 +98,14 @@ def channel_moments(x):
     return mean.astype(x.dtype), var.astype(x.dtype)
 
 
-def channel_affine(x, a, b):
-    """a x + b, channel by channel."""
+def channel_affine(x, mean, a, b):
+    """a (x - mean) + b, channel by channel."""
     y = empty(x.shape, x.dtype)
-    (x, out), (a, b) = _wide([x, y], [a, b])
+    (x, out), (mean, a, b) = _wide([x, y], [mean, a, b])
 
     def work(x, y):
-        np.multiply(x, a, out=y)
+        np.subtract(x, mean, out=y)  # first, while nothing has been rounded yet
+        y *= a
         y += b
 
     _blockwise(work, x, out)
@@ -114,22 +115,25 @@ def channel_affine(x, a, b):
 def channel_sums(dy, x, mean):
     """Sum of dy and sum of (x - mean) dy of each channel: (C,), (C,)."""
     C, dtype = x.shape[-1], x.dtype
-    (dy, x), _ = _wide([dy, x], [])
+    (dy, x), (mean,) = _wide([dy, x], [mean])
 
     def work(dy, x):
-        return np.stack([_sum(dy), _sum(np.multiply(x, dy, out=buffer("fused", x.shape, dtype)))])
+        product = np.subtract(x, mean, out=buffer("fused", x.shape, dtype))
+        product *= dy
+        return np.stack([_sum(dy), _sum(product)])
 
-    s, q = sum(_blockwise(work, dy, x)).reshape(2, -1, C).sum(1)  # float64
-    return s.astype(dtype), (q - mean * s).astype(dtype)
+    sums = sum(_blockwise(work, dy, x)).reshape(2, -1, C).sum(1)  # float64
+    return tuple(sums.astype(dtype))
 
 
-def channel_affine_grad(dy, x, a, b, c):
-    """a dy + b x + c, channel by channel."""
+def channel_affine_grad(dy, x, mean, a, b, c):
+    """a dy + b (x - mean) + c, channel by channel."""
     dx = empty(x.shape, x.dtype)
-    (dy, x, out), (a, b, c) = _wide([dy, x, dx], [a, b, c])
+    (dy, x, out), (mean, a, b, c) = _wide([dy, x, dx], [mean, a, b, c])
 
     def work(dy, x, dx):
-        np.multiply(x, b, out=dx)
+        np.subtract(x, mean, out=dx)
+        dx *= b
         dx += c
         dx += np.multiply(dy, a, out=buffer("fused", dy.shape, dy.dtype))
 
@@ -161,7 +165,7 @@ def _sum(a):
 
 def _blockwise(work, *arrays):
     """Do ``work`` on matching blocks of rows; a list of its results."""
-    rows, bytes_each = len(arrays[0]), arrays[0].strides[0]
+    rows, bytes_each = len(arrays[0]), arrays[0].shape[1] * arrays[0].itemsize
 
     def share_of(blocks):
         return [work(*(a[b] for a in arrays)) for b in blocks]

@@ -6,12 +6,14 @@ more. And an operation on one array runs on one core: `share` cuts its first axi
 gives each thread a share of them (copies, products and ufuncs release the GIL).
 """
 
+import contextvars
 import os
 import threading
 import weakref
-from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from itertools import pairwise
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -21,41 +23,51 @@ __all__ = ["buffer", "empty", "matmul", "set_threads", "share"]
 SMALL = 500_000  # bytes, below which waking a thread costs more than it saves
 LARGE = 1 << 20  # bytes, from which memory is kept for later use
 SHORT, LONG = 2e6, 1e8  # multiplications and additions in a product of matrices; see `matmul`
-FORGET = 2000  # large arrays handed out since memory was last used, after which it is given back
-
-
-class _State:
-    """The pool of threads, made when first needed, and the libraries of BLAS."""
-
-    pool = None
-    threads = 1
-    blas = [lib for lib in ThreadpoolController().lib_controllers if lib.user_api == "blas"]
 
 
 class _Memory:
-    """Blocks that are free, by their size; each with the time it became so."""
+    """Blocks that are free, the longest unused first: no more than were ever in use at once."""
 
     def __init__(self):
-        self.free = defaultdict(list)
-        self.time = 0
+        self.free = deque()
+        self.free_bytes = self.used = self.most_used = 0
+        # Not a plain lock: an array's end, and with it give_back, can come at any point.
+        self.lock = threading.RLock()
 
     def take(self, size):
-        """A free block, or a new one."""
-        self.time += 1
-        if self.time % FORGET == 0:
-            for key, blocks in list(self.free.items()):
-                self.free[key] = [b for b in blocks if b[0] > self.time - FORGET]
-        try:
-            return self.free[size].pop()[1]
-        except IndexError:
-            return np.empty(size, np.uint8)
+        """A free block of just this size, or a new one."""
+        with self.lock:
+            self.used += size
+            self.most_used = max(self.most_used, self.used)
+            block = next((b for b in reversed(self.free) if b.size == size), None)
+            if block is None:
+                return np.empty(size, np.uint8)
+            # By identity: == would compare their numbers.
+            self.free = deque(b for b in self.free if b is not block)
+            self.free_bytes -= size
+            return block
 
-    def give_back(self, size, block):
+    def give_back(self, block):
         """The block is free again."""
-        self.free[size].append((self.time, block))
+        with self.lock:
+            self.used -= block.size
+            self.free.append(block)
+            self.free_bytes += block.size
+            while self.used + self.free_bytes > self.most_used:
+                self.free_bytes -= self.free.popleft().size
 
 
-_memory = _Memory()
+class _State:
+    """The threads, made when first needed; the libraries of BLAS; the memory."""
+
+    threads = pool = None
+    blas = [lib for lib in ThreadpoolController().lib_controllers if lib.user_api == "blas"]
+    limited = 0  # how many ask for one thread of BLAS
+    before = ()  # the threads each library had
+    lock = threading.Lock()
+    memory = _Memory()
+
+
 _mine = threading.local()
 
 
@@ -67,11 +79,12 @@ def empty(shape, dtype):
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
     if size < LARGE:
         return np.empty(shape, dtype)
-    block = _memory.take(size)
+    memory = _State.memory
+    block = memory.take(size)
     # Not a view of the block, but of its buffer: then every view's base is this very array,
     # and its end is the end of them all.
     array = np.frombuffer(memoryview(block), dtype)
-    weakref.finalize(array, _memory.give_back, size, block).atexit = False
+    weakref.finalize(array, memory.give_back, block).atexit = False
     return array.reshape(shape)
 
 
@@ -91,10 +104,17 @@ def set_threads(threads=None):
     order in which the blocks of a sum are added.
     """
     if threads is None:
-        threads = int(os.environ.get("SCRATCHGAN_THREADS", len(os.sched_getaffinity(0))))
-    if threads < 1:
-        raise ValueError(f"{threads} threads given, at least 1 wanted")
+        threads = os.environ.get("SCRATCHGAN_THREADS") or _cores()
+    if not str(threads).strip().isdecimal() or int(threads) < 1:
+        raise ValueError(f"{threads} threads given (SCRATCHGAN_THREADS), at least 1 wanted")
+    threads = int(threads)
     _State.threads, _State.pool = threads, ThreadPoolExecutor(max(1, threads - 1))
+
+
+def _cores():
+    """Cores that this process may use."""
+    tell = getattr(os, "sched_getaffinity", None)  # Linux only
+    return len(tell(0)) if tell else os.cpu_count()
 
 
 def share(work, N, bytes_each, block):
@@ -112,15 +132,24 @@ def share(work, N, bytes_each, block):
     if N * bytes_each <= min(block, SMALL):
         return [work([slice(0, N)])]
     if _State.pool is None:
-        set_threads()
-    each = max(1, min(block // bytes_each, -(-N // _State.threads)))
-    slices = [slice(start, min(start + each, N)) for start in range(0, N, each)]
-    shares = [slices[i :: _State.threads] for i in range(min(_State.threads, len(slices)))]
-    if len(shares) < 2 or N * bytes_each < SMALL:
-        return [work(share) for share in shares]
+        set_threads(_State.threads)
+    pieces = -(-N // max(1, block // bytes_each))
+    pieces = min(N, -(-pieces // _State.threads) * _State.threads)  # as many for each thread
+    ends = [N * i // pieces for i in range(pieces + 1)]
+    slices = [slice(*pair) for pair in pairwise(ends)]
+    if N * bytes_each < SMALL or _State.threads == 1:
+        return [work(slices)]
+    shares = [slices[i :: _State.threads] for i in range(min(_State.threads, pieces))]
     with _one_blas_thread():  # the threads of BLAS would wait for each other at every copy
-        others = [_State.pool.submit(work, share) for share in shares[1:]]
-        return [work(shares[0]), *(other.result() for other in others)]
+        # In copies of this thread's context, for NumPy keeps np.errstate there.
+        others = [
+            _State.pool.submit(contextvars.copy_context().run, work, share) for share in shares[1:]
+        ]
+        try:
+            first = work(shares[0])
+        finally:  # nobody writes any more once an error has left this function
+            wait(others)
+        return [first, *(other.result() for other in others)]
 
 
 def matmul(a, b):
@@ -150,11 +179,28 @@ def matmul(a, b):
 
 @contextmanager
 def _one_blas_thread():
-    before = [library.get_num_threads() for library in _State.blas]
-    for library in _State.blas:
-        library.set_num_threads(1)
+    """Within, BLAS computes in the calling thread alone; the last one out sets it back."""
+    with _State.lock:
+        if not _State.limited:
+            _State.before = [library.get_num_threads() for library in _State.blas]
+            for library in _State.blas:
+                library.set_num_threads(1)
+        _State.limited += 1
     try:
         yield
     finally:
-        for library, threads in zip(_State.blas, before, strict=True):
-            library.set_num_threads(threads)
+        with _State.lock:
+            _State.limited -= 1
+            if not _State.limited:
+                for library, threads in zip(_State.blas, _State.before, strict=True):
+                    library.set_num_threads(threads)
+
+
+def _start_anew():
+    """In a forked child there are no threads, and whoever held a lock does not exist."""
+    _State.pool, _State.limited = None, 0
+    _State.lock, _State.memory = threading.Lock(), _Memory()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_anew)

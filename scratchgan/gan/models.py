@@ -128,12 +128,14 @@ def dcgan(size=64, channels=3, width=64, upsample=False, dropout=0.0):
     Raises
     ------
     ValueError
-        Another size, or less than one channel.
+        Another size, less than one channel, or such a dropout.
     """
     if size not in (16, 32, 64, 128, 256):
         raise ValueError(f"size {size} given, a power of two from 16 to 256 wanted")
     if width < 1 or channels < 1:
         raise ValueError(f"width {width} and {channels} channels given, at least 1 of each wanted")
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout {dropout} given, 0 <= dropout < 1 wanted")
     stages = size.bit_length() - 3  # halvings from size to 4
     widths = [width * min(2**i, 8) for i in range(stages)]  # from half the size down to 4
 
@@ -173,7 +175,14 @@ MODELS = {
 
 
 def dcgan_name(size, channels, width, upsample, dropout):
-    """The name by which `model` finds this DCGAN again, such as ``"dcgan-64x3-w32-up-drop0.3"``."""
+    """The name by which `model` finds this `dcgan` again, such as ``"dcgan-64x3-w32-up-drop0.3"``.
+
+    Raises
+    ------
+    ValueError
+        There is no such DCGAN.
+    """
+    dcgan(size, channels, width, upsample, dropout)
     return f"dcgan-{size}x{channels}-w{width}{'-up' * upsample}" + f"-drop{dropout}" * (dropout > 0)
 
 
@@ -181,8 +190,11 @@ def model(name):
     """The `Model` called ``name``: a key of `MODELS`, or what `dcgan_name` gives."""
     if name in MODELS:
         return MODELS[name]
-    found = re.fullmatch(r"dcgan-(\d+)x(\d)-w(\d+)(-up)?(?:-drop([\d.e-]+))?", name)
+    found = re.fullmatch(r"dcgan-(\d+)x(\d)-w(\d+)(-up)?(?:-drop(\d+(?:\.\d+)?(?:e-\d+)?))?", name)
     if not found:
-        raise ValueError(f"model {name!r} given, one of {', '.join(MODELS)} wanted")
+        raise ValueError(
+            f"model {name!r} given, one of {', '.join(MODELS)}, "
+            "or dcgan-SIZExCHANNELS-wWIDTH[-up][-dropRATE] wanted"
+        )
     size, channels, width, upsample, dropout = found.groups()
     return dcgan(int(size), int(channels), int(width), bool(upsample), float(dropout or 0))

@@ -112,7 +112,7 @@ class BatchNorm(_Normalisation):
     def forward(self, x, train=True):
         """(N, C) or (N, H, W, C) -> the same shape."""
         self.expect(x, *("N", "H", "W")[: max(x.ndim - 1, 1)], *self.gamma.shape)
-        ops, mean, var = ops_of(x), self.running_mean, self.running_var
+        ops, mean, var = ops_of(x), self.running_mean.copy(), self.running_var  # for the cache
         if train:
             M = x.size // self.gamma.size
             if M < 2:
@@ -124,8 +124,7 @@ class BatchNorm(_Normalisation):
                 running *= self.decay
                 running += (1 - self.decay) * batch
         sigma = ops.xp.sqrt(var + self.eps)
-        a = self.gamma.value / sigma
-        y = ops.channel_affine(x, a, self.beta.value - a * mean)  # γ x̂ + β
+        y = ops.channel_affine(x, mean, self.gamma.value / sigma, self.beta.value)  # γ x̂ + β
         return y, (x, mean, sigma, train)
 
     def backward(self, dy, cache, into_params=True):
@@ -143,8 +142,7 @@ class BatchNorm(_Normalisation):
         if not moving:
             return a * dy
         M = x.size // self.gamma.size
-        b = -a * q / (M * sigma)
-        return ops.channel_affine_grad(dy, x, a, b, -b * mean - a * s / M)
+        return ops.channel_affine_grad(dy, x, mean, a, -a * q / (M * sigma), -a * s / M)
 
     def __repr__(self):
         return f"{type(self).__name__}({self.gamma.shape[0]})"

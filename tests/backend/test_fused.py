@@ -1,5 +1,7 @@
 """The blockwise passes against one line of NumPy each, for every way of cutting the arrays."""
 
+from contextlib import contextmanager, nullcontext
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,17 +16,21 @@ shapes = st.one_of(
 
 
 @pytest.fixture(autouse=True)
-def defaults_again(monkeypatch):
-    monkeypatch.setattr(workers, "SMALL", workers.SMALL)
-    monkeypatch.setattr(fused, "BLOCK", fused.BLOCK)
+def threads_again():
     yield
     workers.set_threads()
 
 
+@contextmanager
 def in_pieces(threads):
     """Cut even small arrays into blocks, and give them to threads."""
+    before = workers.SMALL, fused.BLOCK
     workers.set_threads(threads)
     workers.SMALL, fused.BLOCK = 0, 512
+    try:
+        yield
+    finally:
+        workers.SMALL, fused.BLOCK = before
 
 
 def plain(x, dy, a, b, c, slope):
@@ -37,9 +43,9 @@ def plain(x, dy, a, b, c, slope):
         "add_bias_": x + b,
         "sum_rows": x.reshape(-1, x.shape[-1]).sum(0),
         "channel_moments": (mean, ((x - mean) ** 2).mean(axes)),
-        "channel_affine": a * x + b,
+        "channel_affine": a * (x - mean) + b,
         "channel_sums": (dy.sum(axes), ((x - mean) * dy).sum(axes)),
-        "channel_affine_grad": a * dy + b * x + c,
+        "channel_affine_grad": a * dy + b * (x - mean) + c,
     }
 
 
@@ -54,9 +60,9 @@ def found(x, dy, a, b, c, slope):
         "add_bias_": y,
         "sum_rows": numpy_ops.sum_rows(x.reshape(-1, x.shape[-1])),
         "channel_moments": numpy_ops.channel_moments(x),
-        "channel_affine": numpy_ops.channel_affine(x, a, b),
+        "channel_affine": numpy_ops.channel_affine(x, mean, a, b),
         "channel_sums": numpy_ops.channel_sums(dy, x, mean),
-        "channel_affine_grad": numpy_ops.channel_affine_grad(dy, x, a, b, c),
+        "channel_affine_grad": numpy_ops.channel_affine_grad(dy, x, mean, a, b, c),
     }
 
 
@@ -78,9 +84,8 @@ def compare(shape, slope, dtype, tolerance):
 @settings(max_examples=60, deadline=None)
 @given(shapes, st.sampled_from([0.0, 0.2]), st.sampled_from([None, 1, 2, 3]))
 def test_any_shape_in_any_pieces(shape, slope, threads):
-    if threads:
-        in_pieces(threads)
-    compare(shape, slope, "float64", 1e-13)
+    with in_pieces(threads) if threads else nullcontext():
+        compare(shape, slope, "float64", 1e-13)
 
 
 @pytest.mark.parametrize("threads", [None, 1, 2])

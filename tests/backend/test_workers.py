@@ -1,5 +1,10 @@
 """Memory that is used again, work that is shared."""
 
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
@@ -13,7 +18,7 @@ SHAPE = (512, 1024)  # 2 MiB of float32
 def memory(monkeypatch):
     """Nothing is free at first, and the threads are as before at the end."""
     own = workers._Memory()
-    monkeypatch.setattr(workers, "_memory", own)
+    monkeypatch.setattr(workers._State, "memory", own)
     yield own
     workers.set_threads()
 
@@ -58,13 +63,14 @@ def test_two_arrays_never_share():
     assert len({address(a) for a in arrays}) == len(arrays)
 
 
-def test_what_is_not_used_any_more_is_given_back(memory):
-    del_me = workers.empty(SHAPE, np.float32)
-    del del_me
-    assert memory.free[2 << 20]
-    for _ in range(2 * workers.FORGET):
-        workers.empty((512, 512), np.float32)
-    assert not memory.free[2 << 20] and memory.free[1 << 20]
+def test_no_more_is_kept_than_was_in_use_at_once(memory):
+    two = [workers.empty(SHAPE, np.float32) for _ in range(2)]
+    del two
+    assert (memory.used, memory.free_bytes) == (0, 4 << 20)
+    for n in range(512, 600):  # each of a size of its own
+        workers.empty((n, 1024), np.float32)
+    kept = sum(block.size for block in memory.free)
+    assert memory.used == 0 and 0 < kept == memory.free_bytes <= 4 << 20
 
 
 def test_empty_arrays_and_small_ones():
@@ -104,6 +110,66 @@ def test_an_error_in_a_thread_arrives(monkeypatch):
     assert blas_threads() == before
 
 
+def test_nobody_writes_any_more_once_an_error_has_arrived(monkeypatch):
+    monkeypatch.setattr(workers, "SMALL", 0)
+    workers.set_threads(2)
+    written = []
+
+    def work(slices):
+        if not slices[0].start:
+            raise ValueError("of the first share")
+        time.sleep(0.05)
+        written.append(slices)
+
+    with pytest.raises(ValueError, match="first share"):
+        workers.share(work, 10, 10, 10)
+    assert written
+
+
+def test_errstate_holds_in_all_threads(monkeypatch):
+    monkeypatch.setattr(workers, "SMALL", 0)
+    workers.set_threads(3)
+    states = []
+    with np.errstate(over="raise", invalid="ignore"):
+        workers.share(lambda slices: states.append(np.geterr()), 9, 10, 10)
+    assert len(states) == 3
+    assert all(s["over"] == "raise" and s["invalid"] == "ignore" for s in states)
+
+
+def test_shares_are_even(monkeypatch):
+    monkeypatch.setattr(workers, "SMALL", 0)
+    workers.set_threads(2)
+    found = workers.share(lambda slices: sum(s.stop - s.start for s in slices), 128, 1, 50)
+    assert found == [64, 64]
+
+
+def test_threads_of_blas_are_as_before_when_several_ask_for_one():
+    before = blas_threads()
+    a = np.ones((4, 4))
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: workers.matmul(a, a), range(2000)))
+    assert blas_threads() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_child_has_threads_of_its_own(monkeypatch):
+    monkeypatch.setattr(workers, "SMALL", 0)
+    workers.set_threads(2)
+    assert workers.share(len, 8, 10, 10) == [4, 4]
+    child = os.fork()
+    if not child:
+        os._exit(0 if workers.share(len, 8, 10, 10) == [4, 4] else 1)
+    for _ in range(1000):
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            break
+        time.sleep(0.01)
+    else:
+        os.kill(child, signal.SIGKILL)
+    assert done and status == 0
+
+
 @pytest.mark.parametrize("shape", [(3, 4, 5), (64, 200, 300), (600, 500, 400), (500, 6000, 30)])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_products_of_every_length(shape, dtype):
@@ -116,6 +182,15 @@ def test_products_of_every_length(shape, dtype):
     assert y.dtype == dtype and blas_threads() == before
     tolerance = 1e-5 if dtype == "float32" else 1e-13
     assert np.abs(y - a.astype(float) @ b.astype(float)).max() <= tolerance * K**0.5 * 5
+
+
+@pytest.mark.parametrize("text", ["0", "two", "-1"])
+def test_a_wrong_environment_is_named(text, monkeypatch):
+    monkeypatch.setenv("SCRATCHGAN_THREADS", text)
+    with pytest.raises(ValueError, match=f"{text} threads given .SCRATCHGAN_THREADS."):
+        workers.set_threads()
+    monkeypatch.setenv("SCRATCHGAN_THREADS", "")
+    workers.set_threads()
 
 
 @pytest.mark.parametrize("threads", [0, -2])

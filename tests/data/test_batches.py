@@ -116,3 +116,19 @@ def test_a_foreign_state_is_refused_and_changes_nothing(change):
     after = batches.state()
     np.testing.assert_array_equal(after.pop("order"), before.pop("order"))
     assert after == before
+
+
+def test_upcoming_tells_what_next_will_give():
+    batches = Batches(range(23), 5, np.random.default_rng(0))
+    assert batches.upcoming(2).size == 0  # no order has been drawn yet
+    batches.next()
+    for known in (2, 2, 1, 0):
+        told = batches.upcoming(2)
+        assert told.shape == (5 * known,)
+        if known:
+            np.testing.assert_array_equal(batches.next(), told[:5])
+    again = Batches(range(23), 5, np.random.default_rng(1))
+    batches.next()
+    again.restore(batches.state())
+    np.testing.assert_array_equal(again.upcoming(9), batches.upcoming(9))
+    assert again.upcoming(9).size == 15

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from scratchgan.data import ImageFolder
 from scratchgan.gan import load_generator
 from scratchgan.gan.checkpoint import read_checkpoint
 
@@ -57,6 +58,21 @@ def test_a_folder_of_anything(faces, pictures, tmp_path):
     assert generator.forward(np.zeros((1, 100), np.float32), train=False)[0].shape == (1, 16, 16, 3)
 
 
+def test_the_next_batches_are_decoded_in_the_background(faces, pictures, monkeypatch):
+    asked, prefetched = [], []
+    get, fetch = ImageFolder.__getitem__, ImageFolder.prefetch
+    monkeypatch.setattr(
+        ImageFolder, "__getitem__", lambda self, key: asked.append(key) or get(self, key)
+    )
+    monkeypatch.setattr(
+        ImageFolder, "prefetch", lambda self, key: prefetched.append(key) or fetch(self, key)
+    )
+    assert faces(pictures, "--size", 16, steps=3)[0] == 0  # 24 images: an epoch of three batches
+    batches = [key for key in asked if isinstance(key, np.ndarray)]
+    assert [len(key) for key in prefetched] == [16, 8, 0]
+    np.testing.assert_array_equal(prefetched[0], np.concatenate(batches[1:]))
+
+
 def test_every_option_reaches_the_networks(faces, pictures, tmp_path):
     options = ["--size", 32, "--channels", 1, "--upsample", "--dropout", 0.25]
     options += ["--d-steps", 2, "--l2-generator", 1e-4]
@@ -103,8 +119,11 @@ def test_an_array_file(faces, tmp_path):
     [
         (["--size", 48], "size 48 given, a power of two from 16 to 256 wanted"),
         (["--size", 64], "images of shape (32, 32, 3) given, (64, 64, 3) wanted"),
-        (["--dropout", 1.5], "rate=1.5"),
-        (["--width", 0], "width 0"),
+        (["--dropout", 1.5], "dropout 1.5 given, 0 <= dropout < 1 wanted"),
+        (["--dropout", -0.5], "dropout -0.5"),
+        (["--dropout", "nan"], "dropout nan"),
+        (["--width", -4], "width -4"),
+        (["--size", -16], "size -16"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(faces, tmp_path, options, message):
@@ -112,6 +131,13 @@ def test_what_cannot_be_is_said_in_one_line(faces, tmp_path, options, message):
     status, _, error = faces(images, *options)
     assert status == 2
     assert message in error and "Traceback" not in error
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_array_of_four_channels(faces, tmp_path):
+    images = write_images(tmp_path / "rgba.npz", 16, (16, 16, 4))
+    status, _, error = faces(images)
+    assert status == 2 and "4 channels given, 1 or 3 wanted" in error
     assert not (tmp_path / "run").exists()
 
 

@@ -92,7 +92,9 @@ def test_other_sizes_are_refused(size):
         dcgan(size)
 
 
-@pytest.mark.parametrize("name", ["dcgan", "dcgan-64", "dcgan-64x3-w8-drop", "mlp2", ""])
+@pytest.mark.parametrize(
+    "name", ["dcgan", "dcgan-64", "dcgan-64x3-w8-drop", "dcgan-64x3-w8-drope-", "mlp2", ""]
+)
 def test_unknown_names_are_refused(name):
-    with pytest.raises(ValueError, match="given, one of mlp"):
+    with pytest.raises(ValueError, match="given, "):
         model(name)

@@ -170,6 +170,37 @@ def test_running_statistics_of_batches_tend_to_those_of_the_data():
     np.testing.assert_allclose(layer.running_var, [4, 0.25], rtol=0.15)
 
 
+def test_what_evaluation_cached_stays_as_it_was_while_training_goes_on():
+    rng = np.random.default_rng(0)
+    net = BatchNorm(3).initialize(0, dtype="float64")
+    x, dy = rng.standard_normal((2, 6, 3))
+    net.forward(x)
+    _, cache = net.forward(x, train=False)
+    found = []
+    for _ in range(2):
+        net.zero_grad()
+        found.append((net.backward(dy, cache), net.grad.copy()))
+        net.forward(x + 5)  # moves the running statistics
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    np.testing.assert_array_equal(found[0][1], found[1][1])
+
+
+@pytest.mark.parametrize("far", [10, 1000])
+def test_batch_norm_far_from_zero_in_single_precision(far):
+    """Nothing may be lost that the rounding of x itself has left."""
+    rng = np.random.default_rng(0)
+    x = (far + rng.standard_normal((4096, 4))).astype(np.float32)
+    dy = rng.standard_normal((4096, 4)).astype(np.float32)
+    results = []
+    for dtype in "float32", "float64":
+        net = BatchNorm(4).initialize(0, dtype=dtype)
+        y, cache = net.forward(x.astype(dtype))
+        dx = net.backward(dy.astype(dtype), cache)
+        results.append((y, dx, net.grad))
+    for single, exact in zip(*results, strict=True):
+        assert_close(single, exact, 1e-6 * max(1, far / 10))
+
+
 def test_layer_norm_normalises_each_sample():
     x = np.random.default_rng(0).standard_normal((3, 4, 5, 2)) * 9 + 4
     for shape, axes in ((2, 3), ((5, 2), (2, 3)), ((4, 5, 2), (1, 2, 3))):
