@@ -12,8 +12,15 @@ from scratchgan.gan.options import exit_status, mnist_or_array, parser, train_fr
 
 def main():
     """Read the command line, load the images, train."""
+    # Small batches: in five epochs, many steps are worth more than exact ones.
     options = parser(
-        __doc__, models=["dcgan28"], out="runs/mnist_dcgan", steps=2340, save_every=100, ema=0.999
+        __doc__,
+        models=["dcgan28"],
+        out="runs/mnist_dcgan",
+        steps=9375,
+        save_every=375,
+        batch_size=32,
+        ema=0.999,
     )
     options.add_argument("--data", help="folder with MNIST's files, or an .npy or .npz of images")
     options = options.parse_args()
