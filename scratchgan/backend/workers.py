@@ -22,11 +22,16 @@ __all__ = ["buffer", "empty", "matmul", "set_threads", "share"]
 
 SMALL = 500_000  # bytes, below which waking a thread costs more than it saves
 LARGE = 1 << 20  # bytes, from which memory is kept for later use
+SLACK = 1.25
 SHORT, LONG = 2e6, 1e8  # multiplications and additions in a product of matrices; see `matmul`
 
 
 class _Memory:
-    """Blocks that are free, the longest unused first: no more than were ever in use at once."""
+    """Blocks that are free, the longest unused first.
+
+    With those in use, no more than `SLACK` times what was ever in use at once: the sizes that a
+    training step needs change from one part of it to the next.
+    """
 
     def __init__(self):
         self.free = deque()
@@ -53,7 +58,7 @@ class _Memory:
             self.used -= block.size
             self.free.append(block)
             self.free_bytes += block.size
-            while self.used + self.free_bytes > self.most_used:
+            while self.used + self.free_bytes > SLACK * self.most_used:
                 self.free_bytes -= self.free.popleft().size
 
 
