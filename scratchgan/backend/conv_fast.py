@@ -11,6 +11,8 @@ The formulas are the same. What is different is the order of the work:
 Letters and arguments are those of ``conv_reference.py``.
 """
 
+from itertools import product
+
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
@@ -67,9 +69,13 @@ def conv2d_adjoint(dy, w, stride, padding, size):
     KH, KW, C, O = w.shape  # noqa: E741
     (SH, SW), ((top, _), (left, _)), (H, W) = stride, padding, size
     N, Y, X, _ = dy.shape
-    corners = [(p, q) for p in range(0, KH, SH) for q in range(0, KW, SW)]
-    # Copied, so that a tile is a matrix of (taps * C, O).
-    kernel = {(p, q): np.ascontiguousarray(w[p : p + SH, q : q + SW]) for p, q in corners}
+    # One pixel alone paints nothing twice, whatever the stride: then one tile is the kernel.
+    SH, SW = max(SH, KH) if Y == 1 else SH, max(SW, KW) if X == 1 else SW
+    kernel = {}
+    for p, q in product(range(0, KH, SH), range(0, KW, SW)):
+        tile = w[p : p + SH, q : q + SW]
+        kernel[p, q] = empty(tile.shape, w.dtype)
+        kernel[p, q][...] = tile  # a copy, so that a tile is a matrix of (taps * C, O)
     rows = max(Y + (KH - 1) // SH, -(-(H + top) // SH))
     columns = max(X + (KW - 1) // SW, -(-(W + left) // SW))
     dx = empty((N, H, W, C), np.result_type(dy, w))
@@ -103,11 +109,17 @@ def conv2d_weight_grad(x, dy, kernel, stride, padding):
     columns = KH * KW * C
 
     def work(blocks):
-        dw = np.zeros((columns, O), np.result_type(x, dy))
-        product = buffer("product", dw.shape, dw.dtype)
+        dw = empty((columns, O), np.result_type(x, dy))
         for b in blocks:
             cols = _columns(x[b], kernel, stride, padding, Y, X)
-            dw += np.matmul(cols.T, dy[b].reshape(-1, O), out=product)
+            if b is blocks[0]:
+                np.matmul(cols.T, dy[b].reshape(-1, O), out=dw)
+            else:
+                more = buffer("more", dw.shape, dw.dtype)
+                dw += np.matmul(cols.T, dy[b].reshape(-1, O), out=more)
         return dw
 
-    return sum(share(work, N, Y * X * columns * x.itemsize, BLOCK)).reshape(KH, KW, C, O)
+    dw, *others = share(work, N, Y * X * columns * x.itemsize, BLOCK)
+    for other in others:
+        dw += other
+    return dw.reshape(KH, KW, C, O)

@@ -6,7 +6,8 @@ from .conv_reference import conv2d, conv2d_adjoint, conv2d_weight_grad
 
 __all__ = [
     "adam_", "add_bias_", "asarray", "channel_affine", "channel_affine_grad", "channel_moments",
-    "channel_sums", "conv2d", "conv2d_adjoint", "conv2d_weight_grad", "device_count", "ema_",
+    "channel_sums", "claim_cores", "conv2d", "conv2d_adjoint", "conv2d_weight_grad",
+    "device_count", "ema_",
     "leaky_relu", "leaky_relu_grad", "matmul", "rmsprop_", "sgd_", "sigmoid", "softplus",
     "sum_rows", "synchronize", "to_host", "xp",
 ]  # fmt: skip
@@ -28,6 +29,10 @@ def to_host(x):
 def device_count():
     """Number of CUDA devices; 0 where there is no driver."""
     return cp.cuda.runtime.getDeviceCount() if cp.is_available() else 0
+
+
+def claim_cores():
+    """Of the host; nothing to do on a device."""
 
 
 def synchronize():

@@ -16,11 +16,12 @@ from .fused import (
     leaky_relu_grad,
     sum_rows,
 )  # fmt: skip
-from .workers import buffer, matmul
+from .workers import buffer, claim_cores, matmul
 
 __all__ = [
     "adam_", "add_bias_", "asarray", "channel_affine", "channel_affine_grad", "channel_moments",
-    "channel_sums", "conv2d", "conv2d_adjoint", "conv2d_weight_grad", "device_count", "ema_",
+    "channel_sums", "claim_cores", "conv2d", "conv2d_adjoint", "conv2d_weight_grad",
+    "device_count", "ema_",
     "leaky_relu", "leaky_relu_grad", "matmul", "rmsprop_", "sgd_", "sigmoid", "softplus",
     "sum_rows", "synchronize", "to_host", "xp",
 ]  # fmt: skip

@@ -12,18 +12,18 @@ import threading
 import weakref
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import pairwise
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["buffer", "empty", "matmul", "set_threads", "share"]
+__all__ = ["buffer", "claim_cores", "empty", "matmul", "set_threads", "share"]
 
-SMALL = 500_000  # bytes, below which waking a thread costs more than it saves
+SMALL = 2_000_000  # bytes, below which waking a thread costs more than it saves
 LARGE = 1 << 20  # bytes, from which memory is kept for later use
 SLACK = 1.25
-SHORT, LONG = 2e6, 1e8  # multiplications and additions in a product of matrices; see `matmul`
+LONG = 1e8  # multiplications and additions, from which a product is shared among threads
 
 
 class _Memory:
@@ -66,6 +66,7 @@ class _State:
     """The threads, made when first needed; the libraries of BLAS; the memory."""
 
     threads = pool = None
+    claimed = False  # see `claim_cores`
     blas = [lib for lib in ThreadpoolController().lib_controllers if lib.user_api == "blas"]
     limited = 0  # how many ask for one thread of BLAS
     before = ()  # the threads each library had
@@ -135,7 +136,8 @@ def share(work, N, bytes_each, block):
         Bytes that a slice should move at most.
     """
     if N * bytes_each <= min(block, SMALL):
-        return [work([slice(0, N)])]
+        with _alone():
+            return [work([slice(0, N)])]
     if _State.pool is None:
         set_threads(_State.threads)
     pieces = -(-N // max(1, block // bytes_each))
@@ -143,7 +145,8 @@ def share(work, N, bytes_each, block):
     ends = [N * i // pieces for i in range(pieces + 1)]
     slices = [slice(*pair) for pair in pairwise(ends)]
     if N * bytes_each < SMALL or _State.threads == 1:
-        return [work(slices)]
+        with _alone():
+            return [work(slices)]
     shares = [slices[i :: _State.threads] for i in range(min(_State.threads, pieces))]
     with _one_blas_thread():  # the threads of BLAS would wait for each other at every copy
         # In copies of this thread's context, for NumPy keeps np.errstate there.
@@ -158,19 +161,11 @@ def share(work, N, bytes_each, block):
 
 
 def matmul(a, b):
-    """The product of two matrices: (R, K), (K, C) -> (R, C).
-
-    BLAS has threads of its own, which after each product keep their core busy for a while, in
-    case there should be another. In networks of dense layers there is one. Short products gain
-    nothing from it, and long ones take the threads of `share`: so a network whose products are
-    of these two kinds, as a DCGAN's are, has all cores for its convolutions.
-    """
+    """The product of two matrices: (R, K), (K, C) -> (R, C). A long one is shared."""
     (R, K), C = a.shape, b.shape[1]
     work = 2 * R * K * C
-    if SHORT <= work < LONG:
-        return a @ b
-    if work < SHORT:
-        with _one_blas_thread():
+    if work < LONG:
+        with _alone():
             return a @ b
     y = empty((R, C), np.result_type(a, b))
 
@@ -180,6 +175,21 @@ def matmul(a, b):
 
     share(rows, R, -(-work // R), work)
     return y
+
+
+def claim_cores():
+    """From now on leave the cores to `share`: BLAS gets one thread for each product.
+
+    The threads of BLAS keep their core busy for a while after each product, in case there should
+    be another. Between dense layers that is just right; a convolution that comes next would find
+    the core taken. So networks with convolutions call this.
+    """
+    _State.claimed = True
+
+
+def _alone():
+    """Around what runs in one thread: BLAS has one, too, where the others are to sleep."""
+    return _one_blas_thread() if _State.claimed and _State.threads != 1 else nullcontext()
 
 
 @contextmanager

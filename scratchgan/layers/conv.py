@@ -27,6 +27,10 @@ class _Convolution(LinearMap):
         self.padding = padding if padding == "same" else _pair("padding", padding, least=0)
         self.w = Param(shape=(*self.kernel, c_large, c_small), init=init)
 
+    def reset(self, rng, ops, dtype):
+        """Convolutions bring threads of their own."""
+        ops.claim_cores()
+
     def down(self, x):
         """y[n, i, j] = sum over p, q of x[n, i * SH + p - PH, j * SW + q - PW] w[p, q]."""
         self.expect(x, "N", "H", "W", self.w.shape[2])

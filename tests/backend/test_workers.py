@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
+from scratchgan import Conv2D, Dense
 from scratchgan.backend import workers
 
 SHAPE = (512, 1024)  # 2 MiB of float32
@@ -143,7 +144,29 @@ def test_shares_are_even(monkeypatch):
     assert found == [64, 64]
 
 
-def test_threads_of_blas_are_as_before_when_several_ask_for_one():
+def test_a_network_with_convolutions_claims_the_cores(monkeypatch):
+    monkeypatch.setattr(workers._State, "claimed", False)
+    seen = []
+
+    class Spy(np.ndarray):
+        def __matmul__(self, other):
+            seen.append(blas_threads())
+            return np.asarray(self) @ other
+
+    def product():
+        workers.matmul(np.ones((4, 4)).view(Spy), np.ones((4, 4)))
+        return seen[-1]
+
+    before = blas_threads()
+    Dense(2, 2).initialize()
+    assert product() == before
+    Conv2D(1, 1, kernel=3).initialize()
+    assert product() == [1] * len(before)
+    assert blas_threads() == before
+
+
+def test_threads_of_blas_are_as_before_when_several_ask_for_one(monkeypatch):
+    monkeypatch.setattr(workers._State, "claimed", True)
     before = blas_threads()
     a = np.ones((4, 4))
     with ThreadPoolExecutor(4) as pool:
