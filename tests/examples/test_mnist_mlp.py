@@ -217,4 +217,4 @@ def test_a_short_run_on_mnist_moves_from_noise_towards_digits(example, tmp_path)
 
     start = distance()
     assert example("--steps", 300, "--resume", *arguments, data=folder)[0] == 0
-    assert distance() < start / 3
+    assert distance() < start / 2  # 0.29 to 0.37 of it for six seeds, with one thread and with two
