@@ -16,6 +16,7 @@ import numpy as np
 from machine import describe, gemm_ceiling, let_threads_sleep
 
 from scratchgan.backend import numpy_ops as ops
+from scratchgan.backend.conv_reference import out_size
 from scratchgan.gan import MODELS
 from scratchgan.layers import Conv2D, ConvTranspose2D
 
@@ -85,9 +86,8 @@ class Sides:
         rng = np.random.default_rng(0)
         self.x = rng.standard_normal((batch, H, W, C)).astype(dtype)
         self.w = rng.standard_normal((k, k, C, O)).astype(dtype)
-        self.dy = rng.standard_normal(
-            (batch, (H + 2 * p - k) // s + 1, (W + 2 * p - k) // s + 1, O)
-        ).astype(dtype)
+        small = (out_size(n, k, s, (p, p)) for n in (H, W))
+        self.dy = rng.standard_normal((batch, *small, O)).astype(dtype)
         self.size, self.kernel, self.stride, self.pad = (H, W), (k, k), (s, s), ((p, p), (p, p))
         self.torch, self.step, self.p = torch, s, p
 

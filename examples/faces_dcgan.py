@@ -45,7 +45,6 @@ def main():
         folder = ImageFolder(options.images, size, channels)
         data = Dataset(folder, None, folder.folder.name)
     train_from(options, data)
-    print(f"{options.out}: samples/, samples.gif, losses.png, metrics.csv")
 
 
 if __name__ == "__main__":

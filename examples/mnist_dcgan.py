@@ -7,7 +7,7 @@ The networks are written out in scratchgan/gan/models.py:
 
 import sys
 
-from scratchgan.gan.options import exit_status, mnist_or_array, parser, train_from
+from scratchgan.gan.options import exit_status, parser, train_on_mnist
 
 
 def main():
@@ -22,10 +22,7 @@ def main():
         batch_size=32,
         ema=0.999,
     )
-    options.add_argument("--data", help="folder with MNIST's files, or an .npy or .npz of images")
-    options = options.parse_args()
-    train_from(options, mnist_or_array(options.data))
-    print(f"{options.out}: samples/, samples.gif, losses.png, metrics.csv")
+    train_on_mnist(options)
 
 
 if __name__ == "__main__":

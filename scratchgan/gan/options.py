@@ -15,7 +15,7 @@ from ..optim import OPTIMISERS
 from .monitor import DivergenceError
 from .run import Config, Stopped, train
 
-__all__ = ["exit_status", "mnist_or_array", "parser", "train_from"]
+__all__ = ["exit_status", "parser", "train_from", "train_on_mnist"]
 
 
 def parser(description, models, out, steps, save_every=500, **defaults):
@@ -105,7 +105,7 @@ def train_from(options, data):
     if options.epochs:
         batches = options.epochs * (len(data.images) // config.batch_size)
         steps = -(-batches // config.d_steps)  # rounded up: a step takes d_steps batches
-    return train(
+    trainer = train(
         config,
         data.images,
         options.out,
@@ -114,18 +114,26 @@ def train_from(options, data):
         resume=options.resume,
         save_every=options.save_every,
     )
+    print(f"{options.out}: samples/, samples.gif, losses.png, metrics.csv")
+    return trainer
 
 
-def mnist_or_array(path):
-    """What ``--data`` of the MNIST examples names: an .npy or .npz file, or a folder, or nothing.
+def train_on_mnist(parser):
+    """Read the command line with ``--data`` besides, load what it names, and train on it.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        From `parser`.
 
     Returns
     -------
-    Dataset
+    Trainer
     """
-    if path and path.endswith((".npy", ".npz")):
-        return load_images(path)
-    return mnist(path)
+    parser.add_argument("--data", help="folder with MNIST's files, or an .npy or .npz of images")
+    options = parser.parse_args()
+    is_array = options.data and options.data.endswith((".npy", ".npz"))
+    return train_from(options, load_images(options.data) if is_array else mnist(options.data))
 
 
 def exit_status(job):

@@ -112,7 +112,7 @@ class BatchNorm(_Normalisation):
     def forward(self, x, train=True):
         """(N, C) or (N, H, W, C) -> the same shape."""
         self.expect(x, *("N", "H", "W")[: max(x.ndim - 1, 1)], *self.gamma.shape)
-        ops, mean, var = ops_of(x), self.running_mean.copy(), self.running_var  # for the cache
+        ops = ops_of(x)
         if train:
             M = x.size // self.gamma.size
             if M < 2:
@@ -123,6 +123,8 @@ class BatchNorm(_Normalisation):
             for running, batch in (self.running_mean, mean), (self.running_var, var * M / (M - 1)):
                 running *= self.decay
                 running += (1 - self.decay) * batch
+        else:  # a copy, for the cache: training goes on to change the original
+            mean, var = self.running_mean.copy(), self.running_var
         sigma = ops.xp.sqrt(var + self.eps)
         y = ops.channel_affine(x, mean, self.gamma.value / sigma, self.beta.value)  # γ x̂ + β
         return y, (x, mean, sigma, train)
