@@ -23,7 +23,7 @@ __all__ = ["conv2d", "conv2d_adjoint", "conv2d_weight_grad"]
 
 # Bytes of columns in a block. Products run at full speed from 1 MB on; but with smaller blocks
 # threads meet at Python's interpreter lock so often that it shows.
-BLOCK = 12_000_000
+BLOCK = 4_000_000
 
 
 def _columns(x, kernel, stride, padding, Y, X):
@@ -55,7 +55,7 @@ def conv2d(x, w, stride, padding):
         for b in blocks:
             np.matmul(_columns(x[b], (KH, KW), stride, padding, Y, X), w, out=y[b].reshape(-1, O))
 
-    share(work, N, Y * X * KH * KW * C * x.itemsize, BLOCK)
+    share(work, N, Y * X * (KH * KW * C + O) * x.itemsize, BLOCK)
     return y
 
 
@@ -99,7 +99,7 @@ def conv2d_adjoint(dy, w, stride, padding, size):
                     image[...] = tiles[:, r : r + image.shape[1], c : c + image.shape[2], p, q]
 
     largest = max(Y * X * KH * KW, rows * columns * SH * SW) * C  # of an image's arrays
-    share(work, N, largest * dx.itemsize, BLOCK)
+    share(work, N, (largest + Y * X * O) * dx.itemsize, BLOCK)
     return dx
 
 
@@ -119,7 +119,7 @@ def conv2d_weight_grad(x, dy, kernel, stride, padding):
                 dw += np.matmul(cols.T, dy[b].reshape(-1, O), out=more)
         return dw
 
-    dw, *others = share(work, N, Y * X * columns * x.itemsize, BLOCK)
+    dw, *others = share(work, N, Y * X * (columns + O) * x.itemsize, BLOCK)
     for other in others:
         dw += other
     return dw.reshape(KH, KW, C, O)

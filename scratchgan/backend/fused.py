@@ -29,18 +29,22 @@ def leaky_relu(x, slope):
     y = empty(x.shape, x.dtype)
 
     def work(x, y):
-        np.maximum(x, np.multiply(x, slope, out=y) if slope else 0, out=y)
+        if slope:
+            np.maximum(x, np.multiply(x, slope, out=y), out=y)
+        else:
+            np.clip(x, 0, np.inf, out=y)  # a third of the time of maximum(x, 0)
 
     _blockwise(work, x.reshape(-1, 1), y.reshape(-1, 1))
     return y
 
 
 def leaky_relu_grad(dy, y, slope):
-    """dy where y > 0, slope * dy elsewhere: max([y > 0], slope) is the factor, without a branch."""
+    """dy where y > 0, slope * dy elsewhere: [y > 0] but at least slope is the factor of dy."""
     dx = empty(dy.shape, dy.dtype)
 
     def work(dy, y, dx):
-        np.maximum(y > 0, slope, out=dx, dtype=dx.dtype)
+        dx[...] = np.greater(y, 0, out=buffer("positive", y.shape, bool))
+        np.clip(dx, slope, 1, out=dx)
         dx *= dy
 
     _blockwise(work, dy.reshape(-1, 1), y.reshape(-1, 1), dx.reshape(-1, 1))

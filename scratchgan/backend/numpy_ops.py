@@ -29,9 +29,10 @@ __all__ = [
 name = "numpy"
 xp = np
 
-# Optimisers walk the flat vector in blocks: the four or five arrays of one block (16k entries,
-# 64 KiB each) stay in the second-level cache from the first operation on them to the last.
-BLOCK = 16384
+# Entries. Optimisers walk the flat vector in blocks: the four or five arrays of one block stay in
+# cache from the first operation on them to the last. In smaller blocks, which a nearer cache would
+# hold, NumPy's start of an operation takes longer than the operation.
+BLOCK = 131_072
 
 
 def asarray(x, dtype=None):

@@ -164,6 +164,8 @@ def matmul(a, b):
     """The product of two matrices: (R, K), (K, C) -> (R, C). A long one is shared."""
     (R, K), C = a.shape, b.shape[1]
     work = 2 * R * K * C
+    if K == 1:  # an outer product, which BLAS is slow at
+        return np.multiply(a, b, out=empty((R, C), np.result_type(a, b)))
     if work < LONG:
         with _alone():
             return a @ b

@@ -353,7 +353,8 @@ def test_collapsed_samples_are_reported(tmp_path, no_pictures, capsys, monkeypat
 def test_a_discriminator_that_has_won_is_reported(tmp_path, no_pictures, capsys, monkeypatch):
     monkeypatch.setattr(Monitor, "WON_FOR", 20)
     monkeypatch.setattr(Monitor, "SURE", 0.5)  # any discriminator better than chance
-    run(tmp_path, 60, g_optimiser="sgd", g_lr=0.0, d_lr=0.01)
+    alike = np.full((40, 6, 6, 1), 255, np.uint8)  # easy to tell from what noise makes
+    run(tmp_path, 60, alike, g_optimiser="sgd", g_lr=0.0, d_lr=0.01)
     found = [line for line in warnings(capsys) if "has won" in line]
     assert found and "--d-lr" in found[0]
 
