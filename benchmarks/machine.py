@@ -13,7 +13,11 @@ from scratchgan.backend.workers import share
 
 
 def describe():
-    """Processor, cores, NumPy and its BLAS with the kernels it chose, in one line."""
+    """Processor, cores, NumPy and its BLAS with the kernels it chose, in one line.
+
+    It says so where OPENBLAS_CORETYPE has chosen them: those of an older processor can be half as
+    fast, and PyTorch's products are not OpenBLAS'.
+    """
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -23,6 +27,8 @@ def describe():
         for library in threadpool_info()
         if library["user_api"] == "blas" and "numpy" in library["filepath"]
     ]
+    if kind := os.environ.get("OPENBLAS_CORETYPE"):
+        blas.append(f"kernels FORCED by OPENBLAS_CORETYPE={kind}")
     processor = f"{(names or [platform.processor()])[0]}, {os.cpu_count()} cores"
     return f"{processor}, NumPy {np.__version__}, {', '.join(blas)}"
 
