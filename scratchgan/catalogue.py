@@ -1,5 +1,7 @@
 """One of everything, with a shape to check it on: what ``python -m scratchgan gradcheck`` runs."""
 
+from functools import partial
+
 import numpy as np
 
 from . import losses, penalties
@@ -53,14 +55,20 @@ def loss_cases():
     """Both sides of every adversarial loss, and cross-entropy: list of (name, loss, shapes)."""
     found = []
     for name, kind in losses.ADVERSARIAL.items():
-        for smooth in (0, 0.1):
-            loss = kind(smooth=smooth)
-            found.append((f"{name}, D, smooth={smooth}", loss.discriminator, [(5, 1), (4, 1)]))
-        found.append((f"{name}, G", kind().generator, [(5, 1)]))
+        for smooth in (0, 0.1) if kind.probability else (0,):
+            loss, shapes = kind(smooth=smooth), [(5, 1), (5 if kind.relativistic else 4, 1)]
+            found.append((f"{name}, D, smooth={smooth}", loss.discriminator, shapes))
+        real = [np.linspace(-1, 1, 5)[:, None]] if kind.relativistic else []
+        found.append((f"{name}, G", partial(_generator, kind(), real), [(5, 1)]))
     labels = np.array([2, 0, 1, 2])
     cross_entropy = losses.softmax_cross_entropy
     found.append(("softmax cross-entropy", lambda a: cross_entropy(a, labels), [(4, 3)]))
     return found
+
+
+def _generator(loss, real, fake):
+    """G's side; of relativistic losses, against real logits that stay, in fake's dtype."""
+    return loss.generator(fake, *(a.astype(fake.dtype) for a in real))
 
 
 def penalty_cases():
@@ -69,4 +77,6 @@ def penalty_cases():
         ("wgan-gp", penalties.wgan_gp(), [(5, 3, 2)]),
         ("wgan-gp, one-sided", penalties.wgan_gp(target=2.0, one_sided=True), [(9, 4)]),
         ("r1", penalties.r1(), [(5, 3, 2)]),
+        ("r2", penalties.r2(0.5), [(5, 4)]),
+        ("dragan", penalties.dragan(), [(5, 4)]),
     ]

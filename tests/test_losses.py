@@ -21,6 +21,7 @@ def column(*numbers):
 
 
 RNG = np.random.default_rng(0)
+WITH_LABELS = [kind for kind, loss in ADVERSARIAL.items() if loss.probability]
 REAL, FAKE = 3 * RNG.standard_normal((5, 1)), 3 * RNG.standard_normal((7, 1))
 
 
@@ -105,13 +106,12 @@ def test_extreme_logits_keep_their_slope(logit, target, value, slope, dtype):
 @pytest.mark.parametrize("kind", ADVERSARIAL)
 def test_extreme_logits_in_both_games(kind):
     loss = adversarial(kind)
-    for arrays in (loss.discriminator(column(-1000), column(1000)), loss.generator(column(-1000))):
-        assert all(np.isfinite(a).all() for a in arrays)
     _, dreal, dfake = loss.discriminator(column(-1000), column(1000))
     assert dreal.item() <= -1  # real samples are pulled up
     assert dfake.item() >= 1  # fake ones down
-    slopes = {"minimax": 0, "non-saturating": -1, "least-squares": -1001}
-    assert loss.generator(column(-1000))[1].item() == slopes[kind]
+    slopes = {"minimax": 0, "least-squares": -1001}  # of the others, -1
+    real = [column(0)] if loss.relativistic else []
+    assert loss.generator(column(-1000), *real)[1].item() == slopes.get(kind, -1)
 
 
 def test_softmax_of_extreme_logits():
@@ -133,8 +133,10 @@ def test_softmax_of_equal_logits():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("kind", ADVERSARIAL)
 def test_the_dtype_follows_the_logits(kind, dtype):
-    loss, real, fake = adversarial(kind, smooth=0.1), REAL.astype(dtype), FAKE.astype(dtype)
-    for array in (*loss.discriminator(real, fake), *loss.generator(fake)):
+    loss = adversarial(kind, smooth=0.1 if ADVERSARIAL[kind].probability else 0)
+    real, fake = REAL.astype(dtype), FAKE[: len(REAL)].astype(dtype)
+    g = loss.generator(fake, *([real] if loss.relativistic else []))
+    for array in (*loss.discriminator(real, fake), *g):
         assert array.dtype == dtype
 
 
@@ -155,8 +157,8 @@ def assert_same(found, wanted):
 
 @pytest.mark.torch
 @pytest.mark.parametrize("smooth", [0, 0.2])
-@pytest.mark.parametrize("kind", ADVERSARIAL)
-def test_discriminators_against_pytorch(torch, kind, smooth):
+@pytest.mark.parametrize("kind", WITH_LABELS)
+def test_discriminators_with_labels_against_pytorch(torch, kind, smooth):
     F = torch.nn.functional
     if kind == "least-squares":
         distance = lambda a, target: F.mse_loss(a, torch.full_like(a, target)) / 2  # noqa: E731
@@ -175,11 +177,36 @@ def test_discriminators_against_pytorch(torch, kind, smooth):
         ("minimax", lambda F, a: F.logsigmoid(-a).mean()),
         ("non-saturating", lambda F, a: -F.logsigmoid(a).mean()),
         ("least-squares", lambda F, a: ((a - 1) ** 2).mean() / 2),
+        ("hinge", lambda F, a: -a.mean()),
+        ("wasserstein", lambda F, a: -a.mean()),
     ],
 )
 def test_generators_against_pytorch(torch, kind, function):
     wanted = by_autograd(torch, lambda a: function(torch.nn.functional, a), FAKE)
     assert_same(adversarial(kind).generator(FAKE), wanted)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("kind", "function"),
+    [
+        ("hinge", lambda F, r, f: F.relu(1 - r).mean() + F.relu(1 + f).mean()),
+        ("wasserstein", lambda F, r, f: f.mean() - r.mean()),
+        ("relativistic", lambda F, r, f: F.softplus(f - r).mean()),
+    ],
+)
+def test_critics_against_pytorch(torch, kind, function):
+    real, fake = REAL, FAKE[: len(REAL)]
+    wanted = by_autograd(torch, lambda r, f: function(torch.nn.functional, r, f), real, fake)
+    assert_same(adversarial(kind).discriminator(real, fake), wanted)
+
+
+@pytest.mark.torch
+def test_the_relativistic_generator_against_pytorch(torch):
+    real, fake = REAL, FAKE[: len(REAL)]
+    softplus = torch.nn.functional.softplus
+    wanted = by_autograd(torch, lambda f: softplus(torch.tensor(real) - f).mean(), fake)
+    assert_same(adversarial("relativistic").generator(fake, real), wanted)
 
 
 @pytest.mark.torch
@@ -213,7 +240,35 @@ def test_bad_labels_are_refused(labels, message):
         softmax_cross_entropy(np.zeros((3, 3)), np.array(labels))
 
 
-@pytest.mark.parametrize("kind", ADVERSARIAL)
+def test_the_hinge_asks_for_no_more_than_the_margin():
+    value, dreal, dfake = adversarial("hinge").discriminator(column(1, 4, 0), column(-1, -4, 0.5))
+    assert value == pytest.approx(1 / 3 + 1.5 / 3)
+    assert_close(dreal, column(0, 0, -1) / 3, 1e-15)
+    assert_close(dfake, column(0, 0, 1) / 3, 1e-15)
+
+
+def test_the_relativistic_game_sees_differences_only():
+    loss, fake = adversarial("relativistic"), FAKE[: len(REAL)]
+    value, dreal, dfake = loss.discriminator(REAL, fake)
+    moved = loss.discriminator(REAL + 7, fake + 7)
+    assert value == pytest.approx(moved[0], rel=1e-14)
+    assert_close(dreal, moved[1], 1e-13)
+    np.testing.assert_array_equal(dreal, -dfake)
+    assert loss.generator(REAL, fake)[0] == pytest.approx(value)  # the same with roles exchanged
+
+
+def test_relativistic_logits_come_in_pairs():
+    with pytest.raises(ValueError, match=r"shape \(5, 1\) and \(7, 1\) given, as many of each"):
+        adversarial("relativistic").discriminator(REAL, FAKE)
+
+
+@pytest.mark.parametrize("kind", [k for k in ADVERSARIAL if k not in WITH_LABELS])
+def test_labels_that_are_not_there_cannot_be_smoothed(kind):
+    with pytest.raises(ValueError, match=r"smooth=0.1\) given: it has no labels to smooth"):
+        adversarial(kind, smooth=0.1)
+
+
+@pytest.mark.parametrize("kind", WITH_LABELS)
 @pytest.mark.parametrize("smooth", [-0.1, 1, 1.5, math.nan])
 def test_smooth_out_of_range_is_refused(kind, smooth):
     with pytest.raises(ValueError, match=r"smooth=\S+ given, 0 <= smooth < 1 wanted"):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from scratchgan import (
+    BatchNorm,
     Conv2D,
     Dense,
     Flatten,
@@ -14,7 +15,8 @@ from scratchgan import (
     Softplus,
     Tanh,
 )
-from scratchgan.penalties import gradient_penalty, interpolate, r1, wgan_gp
+from scratchgan.penalties import PENALTIES as REGULARISERS
+from scratchgan.penalties import Regulariser, around, gradient_penalty, interpolate, r1, wgan_gp
 
 from .compare import assert_close
 
@@ -189,3 +191,87 @@ def test_interpolation_stays_between_keeps_the_dtype_and_follows_the_seed():
     assert (between >= np.minimum(real, fake) - 1e-6).all()
     again = interpolate(real, fake, np.random.default_rng(2))
     np.testing.assert_array_equal(between, again)
+
+
+# ---- the points a penalty is for -------------------------------------------------------------
+
+
+def test_noise_around_samples_has_the_scale_of_the_batch():
+    real = 3 * np.random.default_rng(0).standard_normal((2000, 5)).astype("float32")
+    near = around(real, np.random.default_rng(1))
+    assert near.dtype == "float32"
+    assert (near - real).std() == pytest.approx(0.5 * real.std(), rel=0.02)
+    assert abs((near - real).mean()) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [("r1", [[1]]), ("r2", [[-1]]), ("r1+r2", [[1], [-1]]), ("wgan-gp", None), ("dragan", None)],
+)
+def test_a_regulariser_penalises_at_its_points(name, where, monkeypatch):
+    seen = []
+
+    def spy(net, x, penalty):
+        seen.append(x)
+        return 1.0
+
+    monkeypatch.setattr("scratchgan.penalties.gradient_penalty", spy)
+    real, fake = np.ones((50, 3)), -np.ones((50, 3))
+    value = Regulariser(name)(None, real, fake, np.random.default_rng(0), step=0)
+    assert value == len(seen)
+    if where:
+        assert [sorted(np.unique(x)) for x in seen] == where
+    elif name == "wgan-gp":
+        assert (np.abs(seen[0]) < 1).any()
+    else:
+        assert (seen[0] != real).all()
+
+
+@pytest.mark.parametrize("name", REGULARISERS)
+def test_a_lazy_regulariser_is_rare_and_as_many_times_stronger(name):
+    net = linear_critic([3.0, 0, 4])
+    real, fake = np.ones((6, 3)), -np.ones((6, 3))
+
+    def gradient(every, step):
+        net.zero_grad()
+        rng = np.random.default_rng(0)
+        value = Regulariser(name, 2.0, every)(net, real, fake, rng, step)
+        return value, net.grad.copy()
+
+    value, grad = gradient(1, 5)
+    assert value > 0 and grad.any()
+    for step in range(12):
+        lazy_value, lazy_grad = gradient(4, step)
+        assert lazy_value == pytest.approx(0 if step % 4 else 4 * value)
+        assert_close(lazy_grad, 0 * grad if step % 4 else 4 * grad, 1e-14)
+
+
+@pytest.mark.parametrize("name", REGULARISERS)
+def test_the_weight_of_a_regulariser_is_the_penaltys(name):
+    net = linear_critic([3.0, 0, 4])
+    real, fake = np.ones((6, 3)), -np.ones((6, 3))
+    one, three = (
+        Regulariser(name, weight)(net, real, fake, np.random.default_rng(0), 0)
+        for weight in (1.0, 3.0)
+    )
+    assert three == pytest.approx(3 * one)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("r3",), "penalty 'r3' given, one of wgan-gp, wgan-lp, dragan"),
+        (("r1", 0.0), "penalty weight 0.0 given, a number above 0 wanted"),
+        (("r1", math.nan), "penalty weight nan given"),
+        (("r1", 1.0, 0), "every 0 steps given, 1 or more wanted"),
+    ],
+)
+def test_bad_regularisers_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Regulariser(*arguments)
+
+
+def test_a_penalty_through_batchnorm_is_warned_about():
+    net = Sequential(Dense(3, 4), BatchNorm(4), Dense(4, 1)).initialize(dtype="float64")
+    with pytest.warns(UserWarning, match="through BatchNorm.*depends on the others"):
+        gradient_penalty(net, np.random.default_rng(0).standard_normal((5, 3)), r1())

@@ -42,7 +42,7 @@ class Trainer:
     loss : object
         With ``discriminator``, ``generator`` and ``belief``; see ``losses.py``.
     g_optimiser, d_optimiser : Optimiser
-    images : uint8 array (M, H, W, C), or an ImageFolder
+    images : uint8 array (M, H, W, C), or an ImageFolder, or floats (M, ...) to be used as they are
     rng : np.random.Generator
         Draws all noise and the order of the images, on the host.
     z_dim : int
@@ -52,6 +52,8 @@ class Trainer:
         N(0, 1) or U(-1, 1).
     l2_generator : float
         Adds l2_generator / 2 times the sum of G's squared weights to G's loss.
+    regulariser : Regulariser, optional
+        A penalty on D's slope; see ``penalties.py``.
     average : EMA, optional
         Of the generator; updated with every step.
     """
@@ -71,6 +73,7 @@ class Trainer:
         d_steps=1,
         noise="normal",
         l2_generator=0.0,
+        regulariser=None,
         average=None,
     ):
         if d_steps < 1:
@@ -81,14 +84,15 @@ class Trainer:
         self.g_optimiser, self.d_optimiser, self.average = g_optimiser, d_optimiser, average
         self.images, self.rng, self.batches = images, rng, Batches(images, batch_size, rng)
         self.z_dim, self.batch_size, self.d_steps = z_dim, batch_size, d_steps
-        self.noise_kind, self.l2_generator = noise, l2_generator
+        self.noise_kind, self.l2_generator, self.regulariser = noise, l2_generator, regulariser
         self.step_count = 0
 
     def step(self):
         """One training step: D ``d_steps`` times, then G once. Returns a `Step`."""
         for _ in range(self.d_steps):
-            d_loss, d_real, d_fake = self.d_step(self.next_images())
-        g_loss = self.g_step()
+            x = self.next_images()
+            d_loss, d_real, d_fake = self.d_step(x)
+        g_loss = self.g_step(x)
         if self.average:
             self.average.update()
         self.step_count += 1
@@ -104,16 +108,22 @@ class Trainer:
         D.zero_grad()
         D.backward_params(dreal, real_cache)
         D.backward_params(dfake, fake_cache)  # adds to what the real images gave
+        if self.regulariser:
+            value = value + self.regulariser(D, x, fake, self.rng, self.d_optimiser.t)
         self.d_optimiser.step()
         belief = self.loss.belief
         return value, belief(real_logits).mean(), belief(fake_logits).mean()
 
-    def g_step(self):
-        """Descend G's loss: through D, whose parameters stay, down into G."""
+    def g_step(self, x):
+        """Descend G's loss: through D, whose parameters stay, down into G.
+
+        The real images x are asked for by relativistic losses alone.
+        """
         G, D = self.generator, self.discriminator
         fake, g_cache = G.forward(self.noise())  # (N, H, W, C)
         logits, d_cache = D.forward(fake)  # (N, 1)
-        value, dlogits = self.loss.generator(logits)
+        real = [D.forward(x)[0]] if self.loss.relativistic else []  # (N, 1)
+        value, dlogits = self.loss.generator(logits, *real)
         dfake = D.backward(dlogits, d_cache, into_params=False)  # (N, H, W, C)
         G.zero_grad()
         G.backward_params(dfake, g_cache)
@@ -124,7 +134,9 @@ class Trainer:
 
     def next_images(self):
         """The next batch of real images, (N, H, W, C) in [-1, 1]."""
-        x = to_unit(self.images[self.batches.next()])
+        x = self.images[self.batches.next()]
+        if x.dtype == np.uint8:
+            x = to_unit(x)
         if isinstance(self.images, ImageFolder):  # decoded while the networks learn
             self.images.prefetch(self.batches.upcoming(2))
         return self._to_device(x)

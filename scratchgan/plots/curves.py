@@ -16,7 +16,8 @@ def loss_curves(metrics, path):
     Parameters
     ----------
     metrics : dict of 1-D arrays
-        ``step, d_loss, g_loss, d_real, d_fake``.
+        ``step, d_loss, g_loss, d_real, d_fake``; the last two may be probabilities, or the values
+        of a critic, which know no limits.
     path : path-like
         A PNG file.
     """
@@ -28,8 +29,12 @@ def loss_curves(metrics, path):
     losses.set_ylabel("loss")
     _curve(beliefs, step, metrics["d_real"], "D(x), real", BLUE)
     _curve(beliefs, step, metrics["d_fake"], "D(G(z)), generated", ORANGE)
-    beliefs.axhline(0.5, color="grey", linewidth=0.8, linestyle=":")
-    beliefs.set(xlabel="step", ylabel="D's mean belief in 'real'", ylim=(0, 1))
+    both = np.concatenate([metrics["d_real"], metrics["d_fake"]])
+    if ((both >= 0) & (both <= 1)).all():
+        beliefs.axhline(0.5, color="grey", linewidth=0.8, linestyle=":")
+        beliefs.set(xlabel="step", ylabel="D's mean belief in 'real'", ylim=(0, 1))
+    else:
+        beliefs.set(xlabel="step", ylabel="D's mean output")
     for axes in (losses, beliefs):
         axes.legend(frameon=False, ncols=2)
         axes.spines[["top", "right"]].set_visible(False)
