@@ -7,10 +7,11 @@ from .curves import swiss_roll, two_moons
 from .folder import ImageFolder
 from .idx import read_idx, write_idx
 from .mnist import cache_dir, mnist
+from .stacked import stacked
 from .toys import grid, grid_modes, ring, ring_modes
 
 __all__ = [
     "Batches", "DataError", "Dataset", "ImageFolder", "cache_dir", "grid", "grid_modes",
-    "load_images", "mnist", "read_idx", "ring", "ring_modes", "swiss_roll", "to_uint8",
+    "load_images", "mnist", "read_idx", "ring", "ring_modes", "stacked", "swiss_roll", "to_uint8",
     "to_unit", "two_moons", "write_idx",
 ]  # fmt: skip
