@@ -20,8 +20,8 @@ class Dataset(NamedTuple):
     Attributes
     ----------
     images : ndarray of uint8, shape (N, H, W, C)
-    labels : ndarray of uint8, shape (N,), or None
-        None where the file held none.
+    labels : ndarray of uint8 or uint16, shape (N,), or None
+        uint16 where there are more than 256 classes; None where the file held none.
     name : str
     """
 
