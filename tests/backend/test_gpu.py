@@ -68,16 +68,14 @@ def test_optimisers(cupy_ops, numpy_ops, kind):
 @pytest.mark.parametrize("name", losses.ADVERSARIAL)
 def test_losses(cupy_ops, name):
     real, fake = np.random.default_rng(0).standard_normal((2, 6, 1)) * 5
-    loss = losses.adversarial(name, smooth=0.1)
-    wanted = [
-        *loss.discriminator(real, fake),
-        *loss.generator(fake, *([real] if loss.relativistic else [])),
-    ]
-    real, fake = cupy_ops.asarray(real), cupy_ops.asarray(fake)
-    found = [
-        *loss.discriminator(real, fake),
-        *loss.generator(fake, *([real] if loss.relativistic else [])),
-    ]
+    loss = losses.adversarial(name)
+
+    def both_sides(real, fake):
+        against = [real] if loss.relativistic else []
+        return [*loss.discriminator(real, fake), *loss.generator(fake, *against)]
+
+    wanted = both_sides(real, fake)
+    found = both_sides(cupy_ops.asarray(real), cupy_ops.asarray(fake))
     for f, w in zip(found, wanted, strict=True):
         assert_close(cupy_ops.to_host(f), w, 1e-10)
 
