@@ -23,8 +23,8 @@ def gradient_penalty(net, x, penalty):
     net : Layer
         A discriminator (N, ...) -> (N, 1). Without BatchNorm: there a sample's gradient would
         depend on the other samples of the batch.
-    x : array (N, ...)
-        Where the slope is penalised.
+    x : array (N, ...), or a pair (x, labels)
+        Where the slope is penalised; that along x, where there are labels.
     penalty : callable, g -> (value, dvalue/dg)
         Made by `wgan_gp` or `r1`; g has the shape of x.
 
@@ -33,7 +33,7 @@ def gradient_penalty(net, x, penalty):
     value : scalar
     """
     logits, cache = net.forward(x)
-    ones = ops_of(x).xp.ones_like(logits)
+    ones = ops_of(logits).xp.ones_like(logits)
     g = net.backward(ones, cache, into_params=False)  # (N, ...): g_n = d a_n/d x_n
     value, u = penalty(g)
     _, bend = net.double_backward(u, ones, cache)
