@@ -8,7 +8,41 @@ from . import losses, penalties
 from .gan.models import model
 from .layers import *
 
-__all__ = ["layer_cases", "loss_cases", "network_cases", "penalty_cases"]
+__all__ = ["Labelled", "layer_cases", "loss_cases", "network_cases", "penalty_cases"]
+
+
+class Labelled(Layer):
+    """y = net((x, labels)), the labels fixed: a network that takes x alone, and can be checked.
+
+    Parameters
+    ----------
+    net : Layer
+        Takes pairs.
+    labels : sequence of int
+        One for each sample of the x to come.
+    """
+
+    def __init__(self, net, labels):
+        self.net, self.labels = net, np.array(labels)
+
+    def forward(self, x, train=True):
+        """Set the labels beside x."""
+        return self.net.forward((x, self.labels), train)
+
+    def backward(self, dy, cache, into_params=True):
+        """That of net."""
+        return self.net.backward(dy, cache, into_params)
+
+    def backward_params(self, dy, cache):
+        """That of net."""
+        self.net.backward_params(dy, cache)
+
+    def double_backward(self, t, dy, cache):
+        """That of net."""
+        return self.net.double_backward(t, dy, cache)
+
+    def __repr__(self):
+        return f"{type(self).__name__}({self.net}, {self.labels.tolist()})"
 
 
 def layer_cases():
@@ -37,6 +71,23 @@ def layer_cases():
         (Sequential(Dense(6, 5), BatchNorm(5), Tanh(), Dense(5, 1)), (4, 6)),
         (Residual(Dense(6, 5), Softplus(), Dense(5, 6)), (4, 6)),
         (Sequential(Residual(Conv2D(2, 2, kernel=3, padding=1), ReLU()), nested), (2, 4, 4, 2)),
+        *((Labelled(net, [2, 0, 1, 2]), (4, 2, 3)) for net in _conditional()),
+    ]
+
+
+def _conditional():
+    """Networks that know four labels, and take x (N, 2, 3) with them."""
+    mlp = Sequential(Dense(9, 5), Tanh(), Dense(5, 2))
+    deep = Sequential(Embedding(4, 2), Dense(2, 3), Tanh())  # the labels' own network
+    conv = Reshape((2, 3, 1)), Conv2D(1, 2, kernel=2), Softplus(), Flatten()  # (N, 4)
+    twice = Sequential(Dense(4, 3), Tanh(), Dense(3, 1))
+    return [
+        ConcatLabels(mlp, Embedding(4, 3)),
+        ConcatLabels(Dense(9, 2), Embedding(4, 3)),
+        Sequential(ConcatLabels(LayerNorm(9), deep), Dense(9, 1)),
+        Projection(Sequential(Flatten(), Dense(6, 5), Tanh()), Embedding(4, 5), Dense(5, 1)),
+        Projection(Flatten(), Embedding(4, 6), Dense(6, 1)),
+        Sequential(Projection(Sequential(*conv), Embedding(4, 4), twice), Softplus()),
     ]
 
 

@@ -55,8 +55,8 @@ def gradient_penalty(net, x, penalty):
     net : Layer
         A discriminator (N, ...) -> (N, 1). With BatchNorm there is a warning: then a logit
         depends on all samples of the batch, and g_n is not the slope of D at x_n.
-    x : array (N, ...), or the pair (array, labels) of a conditional discriminator
-        Where the slope is penalised.
+    x : array (N, ...), or a pair (x, labels)
+        Where the slope is penalised; that along x, where there are labels.
     penalty : callable, g -> (value, dvalue/dg)
         Made by `wgan_gp`, `r1`, ...; g has the shape of x.
 

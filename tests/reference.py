@@ -8,12 +8,15 @@ import pytest
 
 from scratchgan import (
     BatchNorm,
+    ConcatLabels,
     Conv2D,
     ConvTranspose2D,
     Dense,
+    Embedding,
     Flatten,
     LayerNorm,
     LeakyReLU,
+    Projection,
     Reshape,
     Residual,
     Sequential,
@@ -22,6 +25,7 @@ from scratchgan import (
     Tanh,
     UpSample2D,
 )
+from scratchgan.catalogue import Labelled
 
 from .compare import assert_close
 
@@ -99,6 +103,20 @@ class Twin:
                 return x.reshape(len(x), *layer.shape)
             case UpSample2D():
                 return nhwc(F.interpolate(nchw(x), scale_factor=layer.factor, mode="nearest"))
+            case Embedding():
+                return F.embedding(x, get("w"))
+            case Labelled():
+                return self._run(layer.net, f"{path}net.", (x, torch.tensor(layer.labels)), train)
+            case ConcatLabels():
+                x, labels = x
+                e = self._run(layer.embedding, f"{path}embedding.", labels, train)
+                return self._run(layer.net, f"{path}net.", torch.cat([x.flatten(1), e], 1), train)
+            case Projection():
+                x, labels = x
+                e = self._run(layer.embedding, f"{path}embedding.", labels, train)
+                phi = self._run(layer.body, f"{path}body.", x, train)
+                logits = self._run(layer.head, f"{path}head.", phi, train)
+                return logits + torch.einsum("nf,nf->n", e, phi)[:, None]
         raise NotImplementedError(f"no twin of {layer}")
 
     def grads(self, value, *inputs):

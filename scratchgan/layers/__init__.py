@@ -4,13 +4,16 @@ from . import init
 from .activation import LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
 from .base import Elementwise, Layer, LinearMap, Param, ShapeError
 from .compose import Residual, Sequential
+from .conditional import ConcatLabels, Projection
 from .conv import Conv2D, ConvTranspose2D
 from .dense import Dense
+from .embedding import Embedding
 from .norm import BatchNorm, LayerNorm
 from .shape import Dropout, Flatten, Reshape, UpSample2D
 
 __all__ = [
-    "BatchNorm", "Conv2D", "ConvTranspose2D", "Dense", "Dropout", "Elementwise", "Flatten", "Layer",
-    "LayerNorm", "LeakyReLU", "LinearMap", "Param", "ReLU", "Reshape", "Residual", "Sequential",
-    "ShapeError", "Sigmoid", "Softplus", "Tanh", "UpSample2D", "init",
+    "BatchNorm", "ConcatLabels", "Conv2D", "ConvTranspose2D", "Dense", "Dropout", "Elementwise",
+    "Embedding", "Flatten", "Layer", "LayerNorm", "LeakyReLU", "LinearMap", "Param", "Projection",
+    "ReLU", "Reshape", "Residual", "Sequential", "ShapeError", "Sigmoid", "Softplus", "Tanh",
+    "UpSample2D", "init",
 ]  # fmt: skip

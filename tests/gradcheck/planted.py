@@ -3,20 +3,24 @@
 `PLANTED` lists them with what a check should say. Read a class against the layer it is made from.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from scratchgan import (
     BatchNorm,
+    ConcatLabels,
     Conv2D,
     ConvTranspose2D,
     Dense,
     Dropout,
+    Embedding,
     Flatten,
     Layer,
     LayerNorm,
     LeakyReLU,
+    Projection,
     ReLU,
     Residual,
     Sequential,
@@ -24,6 +28,7 @@ from scratchgan import (
     Tanh,
     UpSample2D,
 )
+from scratchgan.catalogue import Labelled
 
 # ---- wrong first derivatives -----------------------------------------------------------------
 
@@ -230,6 +235,45 @@ class BatchGradientInEvaluation(BatchNorm):
     def forward(self, x, train=True):
         y, (x, mean, sigma, _) = super().forward(x, train)
         return y, (x, mean, sigma, True)
+
+
+# ---- labels ----------------------------------------------------------------------------------
+
+
+class LastOfEqualLabels(Embedding):
+    """Fancy indexing adds only once to a row that is named twice."""
+
+    def backward(self, dy, cache, into_params=True):
+        if into_params:
+            self.w.grad[cache] += dy
+
+
+class LearnsLabelsForG(ConcatLabels):
+    def backward(self, dy, cache, into_params=True):
+        dh = self.net.backward(dy, cache[3], into_params)
+        self.embedding.backward(dh[:, -cache[1].shape[1] :], cache[2])
+        return dh[:, : -cache[1].shape[1]].reshape(cache[0])
+
+
+class ForgotBendOfLabels(ConcatLabels):
+    def double_backward(self, t, dy, cache):
+        before = self.embedding.grad.copy()
+        result = super().double_backward(t, dy, cache)
+        self.embedding.grad[...] = before
+        return result
+
+
+class ForgotProjectionInDx(Projection):
+    def _dphi(self, dy, cache, into_params):
+        return super()._dphi(dy, cache, into_params) - dy * cache[4]
+
+
+class ForgotProjectionOfTangent(Projection):
+    def double_backward(self, t, dy, cache):
+        before = self.embedding.grad.copy()
+        result = super().double_backward(t, dy, cache)
+        self.embedding.grad[...] = before
+        return result
 
 
 # ---- bad manners -----------------------------------------------------------------------------
@@ -512,6 +556,8 @@ class Planted:
         Checks that must fail; ``*`` stands for anything.
     says : str
         A part of the report's text.
+    around : callable, layer -> Layer
+        Puts the layer into what is checked, where it cannot be checked by itself.
     """
 
     wrong: type
@@ -521,12 +567,13 @@ class Planted:
     rows: set
     says: str = ""
     keywords: dict = None
+    around: Callable = lambda layer: layer
 
     def __str__(self):
         return self.wrong.__name__
 
     def make(self, kind):
-        return kind(*self.arguments, **(self.keywords or {}))
+        return self.around(kind(*self.arguments, **(self.keywords or {})))
 
 
 def _dense(wrong, *rows, says="", n_out=5):
@@ -559,6 +606,15 @@ def _nested(wrong, right, *rows):
     layers = Dense(5, 6), Tanh(), Dense(6, 5)
     return Planted(wrong, right, layers, (4, 5), set(rows))
 
+
+def _labelled(wrong, right, arguments, *rows, around=lambda net: net):
+    """Four classes, one of them twice among the labels, and one never."""
+    around_all = lambda layer: Labelled(around(layer), [2, 0, 1, 2])  # noqa: E731
+    return Planted(wrong, right, arguments, (4, 5), set(rows), around=around_all)
+
+
+_CONCAT = Sequential(Dense(8, 5), Tanh(), Dense(5, 2)), Embedding(4, 3)
+_PROJECTION = Sequential(Dense(5, 6), Tanh()), Embedding(4, 6), Dense(6, 1)
 
 _ADJOINT = "<apply(x), dy> = <x, adjoint(dy)>"
 _WEIGHTS = "<apply(x), dy> = <w, weight_grad(x, dy)>"
@@ -605,6 +661,17 @@ PLANTED = [
     _layer_norm(GammaGradOfOutput, "dgamma"),
     _layer_norm(ForgottenGamma, "dx"),
     _batch_norm(BatchGradientInEvaluation, "dx (evaluation)"),
+    _labelled(
+        LastOfEqualLabels,
+        Embedding,
+        (4, 3),
+        "dnet.embedding.w",
+        around=lambda embedding: ConcatLabels(_CONCAT[0], embedding),
+    ),
+    _labelled(LearnsLabelsForG, ConcatLabels, _CONCAT, "into_params=False"),
+    _labelled(ForgotBendOfLabels, ConcatLabels, _CONCAT, "second order dnet.embedding.w"),
+    _labelled(ForgotProjectionInDx, Projection, _PROJECTION, "dx"),
+    _labelled(ForgotProjectionOfTangent, Projection, _PROJECTION, "second order dnet.embedding.w"),
     _dense(KeepsInput, "two batches in flight"),
     _entries(ReusesBuffer, Tanh, "two batches in flight"),
     _dense(ReplacesGradient, "gradients add up"),

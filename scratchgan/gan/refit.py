@@ -1,0 +1,90 @@
+"""A discriminator fitted to its game: another normalisation, several samples at once, noise.
+
+The networks in ``models.py`` are written as DCGAN has them. What a game asks of D besides, this
+file does to the list of layers: so every cure can be tried on every network.
+"""
+
+import copy
+
+import numpy as np
+
+from ..layers import (
+    BatchNorm,
+    GaussianNoise,
+    LayerNorm,
+    LinearMap,
+    MinibatchStd,
+    Pack,
+    Param,
+    Sequential,
+    SpectralNorm,
+)  # fmt: skip
+
+__all__ = ["NORMS", "refit"]
+
+NORMS = ("batch", "layer", "spectral", "none")
+
+
+def refit(network, sample_shape, *, norm=None, pack=1, minibatch_std=False, noise=0.0):
+    """A discriminator with changes; its layers are used again.
+
+    Parameters
+    ----------
+    network : Sequential
+        Not yet initialised.
+    sample_shape : tuple of int
+        Of one sample, such as (H, W, C).
+    norm : {"batch", "layer", "spectral", "none"}, optional
+        What stands where BatchNorm stood: the same, a LayerNorm over the whole sample, or nothing;
+        "spectral" takes it out, too, and normalises every weight. As it is, unless given.
+    pack : int
+        D judges so many samples at once: `Pack`.
+    minibatch_std : bool
+        A `MinibatchStd` before the last layer with weights.
+    noise : float
+        With `GaussianNoise` of this standard deviation on its input.
+
+    Returns
+    -------
+    Sequential
+    """
+    if norm not in (None, *NORMS):
+        raise ValueError(f"norm {norm!r} given, one of {', '.join(NORMS)} wanted")
+    layers = list(network.layers)
+    if pack > 1:
+        first = next(filter(_has_weights, layers))
+        _take(first, pack * first.w.shape[-2])
+        layers.insert(0, Pack(pack))
+    if minibatch_std:
+        last = max(i for i, layer in enumerate(layers) if _has_weights(layer))
+        layers.insert(last, MinibatchStd())
+    if noise:
+        layers.insert(0, GaussianNoise(noise))
+    x = np.zeros((2 * pack, *sample_shape), np.float32)
+    fitted = []
+    for layer in layers:
+        if isinstance(layer, BatchNorm) and norm not in (None, "batch"):
+            fitted += [LayerNorm(x.shape[1:])] if norm == "layer" else []
+            continue
+        if fitted and isinstance(fitted[-1], MinibatchStd):
+            _take(layer, x.shape[-1])
+        y, _ = copy.deepcopy(layer).initialize(0).forward(x)
+        if _has_weights(layer) and norm not in (None, "batch"):
+            if layer.b is None:  # it had none because a BatchNorm followed
+                layer.b = Param(shape=y.shape[-1:])
+            layer = SpectralNorm(layer) if norm == "spectral" else layer
+        fitted.append(layer)
+        x = y
+    return Sequential(*fitted)
+
+
+def _has_weights(layer):
+    return isinstance(layer, LinearMap) and layer.w is not None
+
+
+def _take(layer, n_in):
+    """Let a Dense or Conv2D have so many inputs: the last axis but one of w."""
+    *kernel, _, n_out = layer.w.shape
+    layer.w = Param(shape=(*kernel, n_in, n_out), init=layer.w.init)
+    if hasattr(layer, "c_in"):
+        layer.c_in = n_in
