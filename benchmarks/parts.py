@@ -38,7 +38,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", choices=list(MODELS), default="dcgan64")
+    parser.add_argument("--model", choices=[m for m in MODELS if m != "toy"], default="dcgan64")
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--steps", type=int, default=5)
     options = parser.parse_args()

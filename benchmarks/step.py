@@ -33,7 +33,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", choices=list(MODELS), default="mlp")
+    parser.add_argument("--model", choices=[m for m in MODELS if m != "toy"], default="mlp")
     parser.add_argument("--against", choices=["torch"], help="time this too, and print the ratio")
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=15, help="pairs of timed blocks")

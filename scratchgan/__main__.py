@@ -9,7 +9,7 @@ import numpy as np
 
 from .catalogue import layer_cases, loss_cases, network_cases, penalty_cases
 from .files import write_atomically
-from .gan import draw_noise, generate, load_generator, model
+from .gan import draw_noise, generate, load_generator, z_dim
 from .gan.options import exit_status
 from .gradcheck import ADJOINT, FIRST, SECOND, check, check_loss
 from .layers import Layer
@@ -31,6 +31,7 @@ def main(argv=None):
     job.add_argument("run_dir", type=Path, help="the --out of a training run")
     job.add_argument("--n", type=int, default=64)
     job.add_argument("--out", type=Path, default=Path("samples.png"), help=".png or .npz")
+    job.add_argument("--label", type=int, help="of a conditional run; every class in turn, if left")
     job.add_argument("--seed", type=int, default=0)
     job.add_argument("--backend", choices=["auto", "numpy", "cupy"], default="auto")
     job.set_defaults(run=sample)
@@ -77,8 +78,15 @@ def sample(options):
     if options.out.suffix not in (".png", ".npz"):
         raise ValueError(f"--out {options.out} given, a name in .png or .npz wanted")
     generator, config = load_generator(options.run_dir, options.backend)
-    rng, z_dim = np.random.default_rng(options.seed), model(config.model).z_dim
-    images = generate(generator, draw_noise(rng, options.n, z_dim, config.noise))
+    z = draw_noise(np.random.default_rng(options.seed), options.n, z_dim(config), config.noise)
+    labels = None
+    if config.condition:
+        labels = np.arange(options.n) % config.classes
+        if options.label is not None:
+            labels[:] = options.label
+    elif options.label is not None:
+        raise ValueError(f"--label {options.label} given; {options.run_dir} knows no labels")
+    images = generate(generator, z, labels)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     if options.out.suffix == ".png":
         save_image(sample_grid(images), options.out)

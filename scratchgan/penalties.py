@@ -53,7 +53,7 @@ def gradient_penalty(net, x, penalty):
     Parameters
     ----------
     net : Layer
-        A discriminator (N, ...) -> (N, 1). With BatchNorm there is a warning: then a logit
+        A discriminator (N, ...) -> (N, 1); of more columns, the first is D. With BatchNorm there is a warning: then a logit
         depends on all samples of the batch, and g_n is not the slope of D at x_n.
     x : array (N, ...), or a pair (x, labels)
         Where the slope is penalised; that along x, where there are labels.
@@ -71,10 +71,11 @@ def gradient_penalty(net, x, penalty):
             stacklevel=2,
         )
     logits, cache = net.forward(x)
-    ones = ops_of(logits).xp.ones_like(logits)
-    g = net.backward(ones, cache, into_params=False)  # (N, ...): g_n = d a_n/d x_n
+    da = ops_of(logits).xp.zeros_like(logits)
+    da[:, 0] = 1
+    g = net.backward(da, cache, into_params=False)  # (N, ...): g_n = d a_n/d x_n
     value, u = penalty(g)
-    _, bend = net.double_backward(u, ones, cache)
+    _, bend = net.double_backward(u, da, cache)
     del bend  # dP/dx: nobody asks where the samples should go
     return value
 

@@ -34,13 +34,13 @@ class Model(NamedTuple):
     discriminator : callable, () -> Sequential
         (N, *image_shape) -> (N, 1), logits; not yet initialised.
     z_dim : int
-    image_shape : (H, W, C)
+    image_shape : (H, W, C), or (2,) of a point in the plane
     """
 
     generator: Callable[[], Sequential]
     discriminator: Callable[[], Sequential]
     z_dim: int
-    image_shape: tuple[int, int, int]
+    image_shape: tuple[int, ...]
 
 
 def mlp_generator():
@@ -165,12 +165,33 @@ def dcgan(size=64, channels=3, width=64, upsample=False, dropout=0.0):
     return Model(generator, discriminator, 100, (size, size, channels))
 
 
+def toy_generator():
+    """2-128-128-128-2, for points in the plane."""
+    return Sequential(
+        Dense(2, 128), ReLU(),
+        Dense(128, 128), ReLU(),
+        Dense(128, 128), ReLU(),
+        Dense(128, 2),
+    )  # fmt: skip
+
+
+def toy_discriminator():
+    """2-128-128-128-1."""
+    return Sequential(
+        Dense(2, 128), LeakyReLU(0.2),
+        Dense(128, 128), LeakyReLU(0.2),
+        Dense(128, 128), LeakyReLU(0.2),
+        Dense(128, 1),
+    )  # fmt: skip
+
+
 MODELS = {
     "mlp": Model(mlp_generator, mlp_discriminator, 100, (28, 28, 1)),
     "mlp-small": Model(mlp_small_generator, mlp_small_discriminator, 100, (28, 28, 1)),
     "dcgan28": Model(dcgan28_generator, dcgan28_discriminator, 100, (28, 28, 1)),
     "dcgan32": dcgan(32),
     "dcgan64": dcgan(64),
+    "toy": Model(toy_generator, toy_discriminator, 2, (2,)),
 }
 
 

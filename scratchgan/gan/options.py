@@ -3,7 +3,7 @@
 import argparse
 import sys
 import zlib
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,13 @@ from ..backend import BackendError
 from ..data import ImageFolder, load_images, mnist
 from ..losses import ADVERSARIAL
 from ..optim import OPTIMISERS
+from ..penalties import PENALTIES
 from .monitor import DivergenceError
-from .run import Config, Stopped, train
+from .presets import PRESETS, RECIPE
+from .refit import NORMS
+from .conditional import CONDITIONS
+from .config import Config
+from .run import Stopped, train
 
 __all__ = ["exit_status", "parser", "train_from", "train_on_mnist"]
 
@@ -38,7 +43,7 @@ def parser(description, models, out, steps, save_every=500, **defaults):
     -------
     argparse.ArgumentParser
     """
-    p = argparse.ArgumentParser(description=description, formatter_class=_HelpFormatter)
+    p = _Parser(description=description, formatter_class=_HelpFormatter)
     where = p.add_argument_group("where")
     where.add_argument(
         "--backend",
@@ -60,6 +65,12 @@ def parser(description, models, out, steps, save_every=500, **defaults):
     if models:
         game.add_argument("--model", choices=models, default=models[0], help="a pair of networks")
     game.add_argument("--loss", choices=list(ADVERSARIAL), help="the game that is played")
+    game.add_argument(
+        "--preset",
+        choices=list(PRESETS),
+        help="the settings of a paper; what else is said on the command line comes before them",
+    )
+    game.add_argument("--condition", choices=CONDITIONS, help="let both networks know the labels")
     game.add_argument("--smooth", type=float, help="label smoothing: D(x) is to be 1 - SMOOTH")
     game.add_argument("--noise", choices=["normal", "uniform"], help="N(0, 1) or U(-1, 1)")
     game.add_argument("--seed", type=int, help="of everything that is random")
@@ -72,9 +83,23 @@ def parser(description, models, out, steps, save_every=500, **defaults):
     how.add_argument("--g-lr", type=float, help="learning rate of the generator")
     how.add_argument("--d-lr", type=float, help="learning rate of the discriminator")
     how.add_argument("--beta1", type=float, help="decay of Adam's mean gradient")
+    how.add_argument("--beta2", type=float, help="decay of Adam's mean square")
     how.add_argument("--l2-generator", type=float, help="L2 penalty on G's weights")
     how.add_argument("--ema", type=float, help="samples from a running mean of G's weights; 0: off")
     how.add_argument("--dtype", choices=["float32", "float64"], help="of all arrays")
+
+    cures = p.add_argument_group("cures, all for the discriminator")
+    cures.add_argument("--d-norm", choices=NORMS, help="in place of the model's own BatchNorm")
+    cures.add_argument("--penalty", choices=list(PENALTIES), help="on D's slope")
+    cures.add_argument("--penalty-weight", type=float, help="lambda or gamma; the paper's, if left")
+    cures.add_argument("--penalty-every", type=_positive, help="steps of D between two penalties")
+    cures.add_argument("--clip-weights", type=float, help="to this size: WGAN")
+    cures.add_argument("--pack", type=_positive, help="samples that are judged together: PacGAN")
+    cures.add_argument(
+        "--minibatch-std", action="store_true", help="let D see how much a batch varies"
+    )
+    cures.add_argument("--instance-noise", type=float, help="standard deviation, on all D sees")
+    cures.add_argument("--instance-noise-steps", type=int, help="until it has fallen to 0")
     own = {f.name: f.default for f in fields(Config) if f.name not in ("data", "model")}
     p.set_defaults(**(own | defaults))
     return p
@@ -93,7 +118,7 @@ def train_from(options, data):
     -------
     Trainer
     """
-    names = [f.name for f in fields(Config) if f.name != "data"]
+    names = [f.name for f in fields(Config) if f.name not in ("data", "classes")]
     # So that a run is not resumed on other images:
     if isinstance(data.images, ImageFolder):
         digest = data.images.fingerprint()
@@ -101,6 +126,8 @@ def train_from(options, data):
         digest = f"{zlib.crc32(np.ascontiguousarray(data.images)):08x}"
     about = f"{data.name} {data.images.shape} {digest}"
     config = Config(data=about, **{name: getattr(options, name) for name in names})
+    if config.condition and data.labels is not None:
+        config = replace(config, classes=int(data.labels.max()) + 1)
     steps = options.steps
     if options.epochs:
         batches = options.epochs * (len(data.images) // config.batch_size)
@@ -113,6 +140,7 @@ def train_from(options, data):
         backend=options.backend,
         resume=options.resume,
         save_every=options.save_every,
+        labels=data.labels,
     )
     print(f"{options.out}: samples/, samples.gif, losses.png, metrics.csv")
     return trainer
@@ -161,6 +189,18 @@ def exit_status(job):
     except KeyboardInterrupt:  # before the first step, or a second time
         print("interrupted", file=sys.stderr)
     return 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Of a preset, the settings stand in for the example's defaults: all that make up a recipe."""
+
+    def parse_args(self, args=None, namespace=None):
+        """Read the command line; what is said there comes before the preset."""
+        preset = self.parse_known_args(args)[0].preset
+        if preset:
+            own = {f.name: f.default for f in fields(Config) if f.name in RECIPE}
+            self.set_defaults(**(own | PRESETS[preset].settings))
+        return super().parse_args(args, namespace)
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):

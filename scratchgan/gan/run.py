@@ -13,13 +13,13 @@ import signal
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from .. import losses, optim, plots
+from .. import plots
 from ..backend import get_backend
 from ..files import remove_leftovers, write_atomically
 from .checkpoint import (
@@ -29,15 +29,16 @@ from .checkpoint import (
     read_checkpoint,
     save_checkpoint,
 )  # fmt: skip
-from .models import model
+from .config import Config, build, make_generator
 from .monitor import Monitor, spread
-from .trainer import Trainer, draw_noise, generate
+from .trainer import draw_noise, generate
 
-__all__ = ["Config", "Stopped", "build", "load_generator", "train"]
+__all__ = ["Stopped", "load_generator", "samples_of_classes", "train"]
 
 COLUMNS = ("step", "epoch", "d_loss", "g_loss", "d_real", "d_fake", "images_per_second")
 METRICS_EVERY = 10  # steps
 FIXED = 64  # samples in a grid
+COLUMNS_OF_CLASS = 10  # in the grid of a conditional run: a row is a class, a column one noise
 SPREAD = 256  # images that tell how much real ones differ
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -46,73 +47,9 @@ class Stopped(Exception):  # noqa: N818
     """The user asked the run to stop; it has been saved."""
 
 
-@dataclass(frozen=True)
-class Config:
-    """What makes a run this run: two runs that agree in all of it give the same numbers.
-
-    Attributes are the options of the examples by the same names; see ``--help`` there.
-    """
-
-    data: str
-    model: str = "mlp"
-    loss: str = "non-saturating"
-    smooth: float = 0.0
-    batch_size: int = 128
-    seed: int = 0
-    g_optimiser: str = "adam"
-    d_optimiser: str = "adam"
-    g_lr: float = 2e-4
-    d_lr: float = 2e-4
-    beta1: float = 0.5
-    d_steps: int = 1
-    noise: str = "normal"
-    l2_generator: float = 0.0
-    ema: float = 0.0
-    dtype: str = "float32"
-
-
-def build(config, images, backend="auto"):
-    """The `Trainer` that a configuration describes, before its first step.
-
-    Parameters
-    ----------
-    config : Config
-    images : uint8 array (M, H, W, C), or an ImageFolder
-    backend : {"auto", "numpy", "cupy"}
-    """
-    networks = model(config.model)
-    if images.shape[1:] != networks.image_shape:
-        raise ValueError(
-            f"data {config.data}: images of shape {images.shape[1:]} given, "
-            f"{networks.image_shape} wanted by model {config.model!r}"
-        )
-    # Three streams from one seed: a change to one network's draws leaves the others alone.
-    g_rng, d_rng, rng = np.random.default_rng(config.seed).spawn(3)
-    generator = networks.generator().initialize(g_rng, backend, config.dtype)
-    discriminator = networks.discriminator().initialize(d_rng, backend, config.dtype)
-
-    def optimiser(name, network, lr):
-        options = {"beta1": config.beta1} if name == "adam" else {}
-        return optim.by_name(name, network, lr=lr, **options)
-
-    return Trainer(
-        generator,
-        discriminator,
-        losses.adversarial(config.loss, smooth=config.smooth),
-        optimiser(config.g_optimiser, generator, config.g_lr),
-        optimiser(config.d_optimiser, discriminator, config.d_lr),
-        images,
-        rng,
-        z_dim=networks.z_dim,
-        batch_size=config.batch_size,
-        d_steps=config.d_steps,
-        noise=config.noise,
-        l2_generator=config.l2_generator,
-        average=optim.EMA(generator, config.ema) if config.ema else None,
-    )
-
-
-def train(config, images, out, *, steps, backend="auto", resume=False, save_every=500):
+def train(
+    config, images, out, *, steps, backend="auto", resume=False, save_every=500, labels=None
+):
     """Train, and leave everything worth keeping in a folder.
 
     Parameters
@@ -128,6 +65,8 @@ def train(config, images, out, *, steps, backend="auto", resume=False, save_ever
         Go on from the folder's checkpoint, bit for bit as if never stopped; without one, start.
     save_every : int
         Steps from one sample grid and checkpoint to the next.
+    labels : integer array (M,), optional
+        Of the images, for a conditional run.
 
     Returns
     -------
@@ -144,7 +83,7 @@ def train(config, images, out, *, steps, backend="auto", resume=False, save_ever
         is False.
     """
     ops = get_backend(backend)
-    trainer = build(config, images, ops)
+    trainer = build(config, images, ops, labels)
     out = Path(out)
     path = out / CHECKPOINT
     about, config_file = json.dumps(asdict(config), indent=2) + "\n", out / "config.json"
@@ -165,7 +104,8 @@ def train(config, images, out, *, steps, backend="auto", resume=False, save_ever
     else:
         if resume:
             print(f"no checkpoint in {out} yet: starting at step 0", file=sys.stderr)
-        fixed_noise = draw_noise(trainer.rng, FIXED, trainer.z_dim, config.noise)
+        n = COLUMNS_OF_CLASS if config.condition else FIXED
+        fixed_noise = draw_noise(trainer.rng, n, trainer.z_dim, config.noise)
         (out / "samples").mkdir(parents=True, exist_ok=True)
         _write_text(config_file, about)
         _write_text(out / "metrics.csv", ",".join(COLUMNS) + "\n")
@@ -231,7 +171,8 @@ class _Run:
             refresh=False,
         )
         self.monitor.check_finite(count, D_loss=values["d_loss"], G_loss=values["g_loss"])
-        self.warn(self.monitor.watch_beliefs(count, values["d_real"], values["d_fake"]))
+        if trainer.loss.probability:
+            self.warn(self.monitor.watch_beliefs(count, values["d_real"], values["d_fake"]))
 
     def save(self):
         """A checkpoint and a sample grid, unless there is nothing good to keep."""
@@ -240,8 +181,12 @@ class _Run:
             losses = {"D_loss": float(self.last.d_loss), "G_loss": float(self.last.g_loss)}
             self.monitor.check_finite(count, **losses)
         save_checkpoint(self.out / CHECKPOINT, self.trainer, asdict(self.config), self.fixed_noise)
-        images = generate(self.trainer.best_generator, self.fixed_noise)
-        plots.save_image(plots.sample_grid(images), self.out / "samples" / f"{count:08}.png")
+        if K := self.config.classes:
+            images = samples_of_classes(self.trainer.best_generator, self.fixed_noise, K)
+        else:
+            images = generate(self.trainer.best_generator, self.fixed_noise)
+        grid = plots.sample_grid(images, len(self.fixed_noise) if K else None)
+        plots.save_image(grid, self.out / "samples" / f"{count:08}.png")
         if count:
             self.warn(self.monitor.watch_samples(count, images))
 
@@ -272,11 +217,17 @@ def load_generator(run_dir, backend="auto"):
     arrays, meta = read_checkpoint(path)
     try:
         config = Config(**meta["config"])
-        generator = model(config.model).generator().initialize(0, backend, config.dtype)
+        generator = make_generator(config).initialize(0, backend, config.dtype)
         generator.load_state_dict(below("average" if config.ema else "generator", arrays))
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: {error}") from error
     return generator, config
+
+
+def samples_of_classes(generator, z, classes):
+    """Every class with every noise: (n, z_dim) -> uint8 (classes * n, H, W, C), class by class."""
+    labels = np.repeat(np.arange(classes), len(z))  # (classes * n,)
+    return generate(generator, np.tile(z, (classes, 1)), labels)
 
 
 @contextmanager

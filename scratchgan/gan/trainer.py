@@ -11,6 +11,8 @@ import numpy as np
 
 from ..backend import ops_of
 from ..data import Batches, ImageFolder, to_uint8, to_unit
+from ..layers import GaussianNoise
+from ..losses import AuxiliaryClassifier
 from ..penalties import l2
 
 __all__ = ["Step", "Trainer", "draw_noise", "generate"]
@@ -54,8 +56,14 @@ class Trainer:
         Adds l2_generator / 2 times the sum of G's squared weights to G's loss.
     regulariser : Regulariser, optional
         A penalty on D's slope; see ``penalties.py``.
+    instance_noise : (float, int)
+        The standard deviation of D's `GaussianNoise` at the start, and the steps in which it
+        falls to 0; with 0 steps, it stays. Sønderby et al., 2017, section 3.
     average : EMA, optional
         Of the generator; updated with every step.
+    labels : integer array (M,), optional
+        Of the images. Then G takes pairs (z, labels), D pairs (x, labels), and a generated sample
+        has the label of the real one in its place.
     """
 
     def __init__(
@@ -74,7 +82,9 @@ class Trainer:
         noise="normal",
         l2_generator=0.0,
         regulariser=None,
+        instance_noise=(0.0, 0),
         average=None,
+        labels=None,
     ):
         if d_steps < 1:
             raise ValueError(f"d_steps={d_steps!r} given, at least 1 wanted")
@@ -85,45 +95,55 @@ class Trainer:
         self.images, self.rng, self.batches = images, rng, Batches(images, batch_size, rng)
         self.z_dim, self.batch_size, self.d_steps = z_dim, batch_size, d_steps
         self.noise_kind, self.l2_generator, self.regulariser = noise, l2_generator, regulariser
+        self.instance_noise, self.labels = instance_noise, labels
+        # Of an auxiliary classifier, D does not see the labels: it is to name them.
+        self.classifies = isinstance(loss, AuxiliaryClassifier)
+        layers = discriminator.sublayers().values()
+        self.noise_layers = [layer for layer in layers if isinstance(layer, GaussianNoise)]
         self.step_count = 0
 
     def step(self):
         """One training step: D ``d_steps`` times, then G once. Returns a `Step`."""
+        std, steps = self.instance_noise
+        for layer in self.noise_layers:
+            layer.std = std * max(0.0, 1 - self.step_count / steps) if steps else std
         for _ in range(self.d_steps):
-            x = self.next_images()
-            d_loss, d_real, d_fake = self.d_step(x)
-        g_loss = self.g_step(x)
+            x, labels = self.next_batch()
+            d_loss, d_real, d_fake = self.d_step(x, labels)
+        g_loss = self.g_step(x, labels)
         if self.average:
             self.average.update()
         self.step_count += 1
         return Step(d_loss, g_loss, d_real, d_fake)
 
-    def d_step(self, x):
+    def d_step(self, x, labels=None):
         """Descend D's loss on a batch of real and a batch of generated images."""
         G, D = self.generator, self.discriminator
-        fake, _ = G.forward(self.noise())  # (N, H, W, C)
-        real_logits, real_cache = D.forward(x)  # (N, 1)
-        fake_logits, fake_cache = D.forward(fake)  # (N, 1)
-        value, dreal, dfake = self.loss.discriminator(real_logits, fake_logits)
+        seen, told = self.ways_of(labels)
+        fake, _ = G.forward(_with(labels, self.noise()))  # (N, H, W, C)
+        real_logits, real_cache = D.forward(seen(x))  # (N, 1)
+        fake_logits, fake_cache = D.forward(seen(fake))  # (N, 1)
+        value, dreal, dfake = self.loss.discriminator(real_logits, fake_logits, **told)
         D.zero_grad()
         D.backward_params(dreal, real_cache)
         D.backward_params(dfake, fake_cache)  # adds to what the real images gave
         if self.regulariser:
-            value = value + self.regulariser(D, x, fake, self.rng, self.d_optimiser.t)
+            value = value + self.regulariser(D, x, fake, self.rng, self.d_optimiser.t, seen)
         self.d_optimiser.step()
         belief = self.loss.belief
         return value, belief(real_logits).mean(), belief(fake_logits).mean()
 
-    def g_step(self, x):
+    def g_step(self, x, labels=None):
         """Descend G's loss: through D, whose parameters stay, down into G.
 
         The real images x are asked for by relativistic losses alone.
         """
         G, D = self.generator, self.discriminator
-        fake, g_cache = G.forward(self.noise())  # (N, H, W, C)
-        logits, d_cache = D.forward(fake)  # (N, 1)
-        real = [D.forward(x)[0]] if self.loss.relativistic else []  # (N, 1)
-        value, dlogits = self.loss.generator(logits, *real)
+        seen, told = self.ways_of(labels)
+        fake, g_cache = G.forward(_with(labels, self.noise()))  # (N, H, W, C)
+        logits, d_cache = D.forward(seen(fake))  # (N, 1)
+        real = [D.forward(seen(x))[0]] if self.loss.relativistic else []  # (N, 1)
+        value, dlogits = self.loss.generator(logits, *real, **told)
         dfake = D.backward(dlogits, d_cache, into_params=False)  # (N, H, W, C)
         G.zero_grad()
         G.backward_params(dfake, g_cache)
@@ -132,14 +152,31 @@ class Trainer:
         self.g_optimiser.step()
         return value
 
-    def next_images(self):
-        """The next batch of real images, (N, H, W, C) in [-1, 1]."""
-        x = self.images[self.batches.next()]
+    def ways_of(self, labels):
+        """The two ways of labels into D's training: what D sees of a batch, and what it is told.
+
+        Returns
+        -------
+        seen : callable, x -> D's input
+        told : dict
+            More arguments of the loss.
+        """
+        if self.classifies:
+            return lambda x: x, {"labels": labels}
+        return lambda x: _with(labels, x), {}
+
+    def next_batch(self):
+        """The next real images, (N, H, W, C) in [-1, 1], and their labels (N,) or None."""
+        indices = self.batches.next()
+        x = self.images[indices]
         if x.dtype == np.uint8:
             x = to_unit(x)
         if isinstance(self.images, ImageFolder):  # decoded while the networks learn
             self.images.prefetch(self.batches.upcoming(2))
-        return self._to_device(x)
+        labels = self.labels
+        if labels is not None:
+            labels = ops_of(self.generator.theta).asarray(labels[indices])
+        return self._to_device(x), labels
 
     def noise(self):
         """A batch of z, (N, z_dim)."""
@@ -156,6 +193,11 @@ class Trainer:
         return ops_of(theta).asarray(a, theta.dtype)
 
 
+def _with(labels, x):
+    """The pair that a conditional network takes, where there are labels."""
+    return x if labels is None else (x, labels)
+
+
 def draw_noise(rng, n, z_dim, kind="normal"):
     """Noise (n, z_dim) in float32: N(0, 1) for "normal", U(-1, 1) for "uniform"."""
     if kind == "normal":
@@ -165,13 +207,15 @@ def draw_noise(rng, n, z_dim, kind="normal"):
     raise ValueError(f"noise {kind!r} given, 'normal' or 'uniform' wanted")
 
 
-def generate(generator, z, batch=256):
+def generate(generator, z, labels=None, batch=256):
     """Images of a generator in evaluation mode.
 
     Parameters
     ----------
     generator : Layer
     z : host array (N, z_dim)
+    labels : host array of integers (N,), optional
+        Of a conditional generator.
     batch : int
         How many at a time: what bounds the memory.
 
@@ -182,6 +226,8 @@ def generate(generator, z, batch=256):
     ops, dtype = ops_of(generator.theta), generator.theta.dtype
     images = []
     for start in range(0, len(z), batch):
-        x, _ = generator.forward(ops.asarray(z[start : start + batch], dtype), train=False)
+        part = slice(start, start + batch)
+        own = None if labels is None else ops.asarray(labels[part])
+        x, _ = generator.forward(_with(own, ops.asarray(z[part], dtype)), train=False)
         images.append(to_uint8(ops.to_host(x)))
     return np.concatenate(images)

@@ -64,7 +64,7 @@ def test_the_generators_step_leaves_the_discriminator_alone():
     D = trainer.discriminator
     theta, grad, other = D.theta.copy(), D.grad.copy(), trainer.generator.theta.copy()
     assert grad.any()
-    trainer.g_step(trainer.next_images())
+    trainer.g_step(*trainer.next_batch())
     assert np.array_equal(D.theta, theta)
     assert np.array_equal(D.grad, grad)
     assert not np.array_equal(trainer.generator.theta, other)
@@ -75,7 +75,7 @@ def test_the_discriminators_step_leaves_the_generator_alone():
     trainer.step()
     G = trainer.generator
     theta, grad, other = G.theta.copy(), G.grad.copy(), trainer.discriminator.theta.copy()
-    trainer.d_step(trainer.next_images())
+    trainer.d_step(*trainer.next_batch())
     assert np.array_equal(G.theta, theta)
     assert np.array_equal(G.grad, grad)
     assert not np.array_equal(trainer.discriminator.theta, other)
@@ -97,7 +97,7 @@ def test_d_steps_are_steps_on_different_images(monkeypatch):
     trainer = tiny_trainer(n=48, d_steps=3)
     seen = []
     d_step = trainer.d_step
-    monkeypatch.setattr(trainer, "d_step", lambda x: seen.append(x) or d_step(x))
+    monkeypatch.setattr(trainer, "d_step", lambda x, y: seen.append(x) or d_step(x, y))
     trainer.step()
     wanted = to_unit(trainer.images[trainer.batches.order])
     assert np.array_equal(np.concatenate(seen), wanted)  # all 48, each once, in that order

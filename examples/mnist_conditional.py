@@ -1,0 +1,30 @@
+"""Train a GAN to draw the digit it is asked for: in a run's grids every row is a digit.
+
+    python examples/mnist_conditional.py --condition projection
+    python -m scratchgan sample runs/mnist_conditional --label 7
+
+--condition says how D takes the label: beside the image (concat; Mirza and Osindero, 2014), against
+its features (projection; Miyato and Koyama, 2018), or by naming it (classifier; Odena et al., 2017).
+"""
+
+import sys
+
+from scratchgan.gan.options import exit_status, parser, train_on_mnist
+
+
+def main():
+    """Read the command line, load the images and their labels, train."""
+    options = parser(
+        __doc__,
+        models=["mlp", "mlp-small", "dcgan28"],
+        out="runs/mnist_conditional",
+        steps=30000,
+        d_lr=1e-3,
+        ema=0.999,
+        condition="concat",
+    )
+    train_on_mnist(options)
+
+
+if __name__ == "__main__":
+    sys.exit(exit_status(main))

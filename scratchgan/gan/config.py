@@ -1,0 +1,142 @@
+"""What makes a run this run, and the trainer it describes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import losses, optim
+from ..penalties import Regulariser
+from .conditional import WIDTH, conditional_discriminator, conditional_generator
+from .models import model
+from .refit import refit
+from .trainer import Trainer
+
+__all__ = ["Config", "build", "make_generator", "z_dim"]
+
+
+@dataclass(frozen=True)
+class Config:
+    """What makes a run this run: two runs that agree in all of it give the same numbers.
+
+    Attributes are the options of the examples by the same names; see ``--help`` there.
+    """
+
+    data: str
+    model: str = "mlp"
+    loss: str = "non-saturating"
+    smooth: float = 0.0
+    batch_size: int = 128
+    seed: int = 0
+    g_optimiser: str = "adam"
+    d_optimiser: str = "adam"
+    g_lr: float = 2e-4
+    d_lr: float = 2e-4
+    beta1: float = 0.5
+    beta2: float = 0.999
+    d_steps: int = 1
+    condition: str | None = None
+    classes: int = 0
+    d_norm: str | None = None
+    penalty: str | None = None
+    penalty_weight: float | None = None
+    penalty_every: int = 1
+    clip_weights: float | None = None
+    pack: int = 1
+    minibatch_std: bool = False
+    instance_noise: float = 0.0
+    instance_noise_steps: int = 0
+    noise: str = "normal"
+    l2_generator: float = 0.0
+    ema: float = 0.0
+    dtype: str = "float32"
+
+
+def build(config, images, backend="auto", labels=None):
+    """The `Trainer` that a configuration describes, before its first step.
+
+    Parameters
+    ----------
+    config : Config
+    images : uint8 array (M, H, W, C), or an ImageFolder, or floats (M, ...)
+    backend : {"auto", "numpy", "cupy"}
+    labels : integer array (M,), optional
+        Wanted where ``config.condition`` is given.
+    """
+    networks = model(config.model)
+    if images.shape[1:] != networks.image_shape:
+        raise ValueError(
+            f"data {config.data}: images of shape {images.shape[1:]} given, "
+            f"{networks.image_shape} wanted by model {config.model!r}"
+        )
+    # Three streams from one seed: a change to one network's draws leaves the others alone.
+    g_rng, d_rng, rng = np.random.default_rng(config.seed).spawn(3)
+    loss = losses.adversarial(config.loss, smooth=config.smooth)
+    if config.condition:
+        _check_labels(config, labels, len(images))
+        loss = losses.AuxiliaryClassifier(loss) if config.condition == "classifier" else loss
+    generator = make_generator(config).initialize(g_rng, backend, config.dtype)
+    if config.batch_size % max(config.pack, 1):
+        raise ValueError(f"batches of {config.batch_size} given, packs of {config.pack} wanted")
+    discriminator = refit(
+        networks.discriminator(),
+        networks.image_shape,
+        norm=config.d_norm,
+        pack=config.pack,
+        minibatch_std=config.minibatch_std,
+        noise=config.instance_noise,
+    )
+    if config.condition:
+        discriminator = conditional_discriminator(discriminator, config.condition, config.classes)
+    discriminator.initialize(d_rng, backend, config.dtype)
+
+    def optimiser(name, network, lr, **options):
+        if name == "adam":
+            options |= {"beta1": config.beta1, "beta2": config.beta2}
+        return optim.by_name(name, network, lr=lr, **options)
+
+    regulariser = config.penalty and Regulariser(
+        config.penalty, config.penalty_weight, config.penalty_every
+    )
+
+    return Trainer(
+        generator,
+        discriminator,
+        loss,
+        optimiser(config.g_optimiser, generator, config.g_lr),
+        optimiser(
+            config.d_optimiser, discriminator, config.d_lr, clip_weights=config.clip_weights
+        ),
+        images,
+        rng,
+        z_dim=z_dim(config),
+        batch_size=config.batch_size,
+        d_steps=config.d_steps,
+        noise=config.noise,
+        l2_generator=config.l2_generator,
+        regulariser=regulariser,
+        instance_noise=(config.instance_noise, config.instance_noise_steps),
+        average=optim.EMA(generator, config.ema) if config.ema else None,
+        labels=np.asarray(labels) if config.condition else None,
+    )
+
+
+def make_generator(config):
+    """The generator of a configuration, not yet initialised."""
+    generator = model(config.model).generator()
+    return conditional_generator(generator, config.classes) if config.condition else generator
+
+
+def z_dim(config):
+    """How many numbers of noise it takes."""
+    return model(config.model).z_dim - (WIDTH if config.condition else 0)
+
+
+def _check_labels(config, labels, n):
+    """Refuse what no conditional run can be made of."""
+    if labels is None:
+        raise ValueError(f"data {config.data}: no labels given, wanted by {config.condition!r}")
+    if np.shape(labels) != (n,) or not 0 <= np.min(labels) <= np.max(labels) < config.classes:
+        given = f"labels of shape {np.shape(labels)}, {np.min(labels)} to {np.max(labels)} given"
+        raise ValueError(f"{given}, {n} of 0 to {config.classes - 1} wanted")
+    if config.pack > 1:
+        raise ValueError(f"pack {config.pack} given, 1 wanted: a pack has no label")
