@@ -19,6 +19,7 @@ from scratchgan import (
     Sequential,
     Sigmoid,
     Softplus,
+    SpectralNorm,
     Tanh,
     UpSample2D,
 )
@@ -99,6 +100,13 @@ class Twin:
                 return x.reshape(len(x), *layer.shape)
             case UpSample2D():
                 return nhwc(F.interpolate(nchw(x), scale_factor=layer.factor, mode="nearest"))
+            case SpectralNorm():
+                w, u, v = get("layer.w"), get("u"), get("v")
+                s = u @ w.reshape(len(u), len(v)) @ v
+                state, self.state = self.state, self.state | {f"{path}layer.w": w / s}
+                y = self._run(layer.layer, f"{path}layer.", x, train)
+                self.state = state
+                return y
         raise NotImplementedError(f"no twin of {layer}")
 
     def grads(self, value, *inputs):

@@ -12,6 +12,7 @@ from scratchgan import (
     Residual,
     Sequential,
     Softplus,
+    SpectralNorm,
     Tanh,
 )
 from scratchgan.penalties import gradient_penalty, interpolate, r1, wgan_gp
@@ -119,6 +120,17 @@ CRITICS = {
             Softplus(),
             Flatten(),
             Dense(24, 1),
+        ],
+        (4, 8, 8, 2),
+    ),
+    "spectral norm": (
+        lambda: [
+            SpectralNorm(Conv2D(2, 4, kernel=4, stride=2, padding=1)),
+            LeakyReLU(0.2),
+            SpectralNorm(Conv2D(4, 6, kernel=3, stride=2, padding=1, bias=False)),
+            Softplus(),
+            Flatten(),
+            SpectralNorm(Dense(24, 1)),
         ],
         (4, 8, 8, 2),
     ),

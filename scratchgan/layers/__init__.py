@@ -8,9 +8,11 @@ from .conv import Conv2D, ConvTranspose2D
 from .dense import Dense
 from .norm import BatchNorm, LayerNorm
 from .shape import Dropout, Flatten, Reshape, UpSample2D
+from .spectral import SpectralNorm
 
 __all__ = [
-    "BatchNorm", "Conv2D", "ConvTranspose2D", "Dense", "Dropout", "Elementwise", "Flatten", "Layer",
-    "LayerNorm", "LeakyReLU", "LinearMap", "Param", "ReLU", "Reshape", "Residual", "Sequential",
-    "ShapeError", "Sigmoid", "Softplus", "Tanh", "UpSample2D", "init",
+    "BatchNorm", "Conv2D", "ConvTranspose2D", "Dense", "Dropout", "Elementwise", "Flatten",
+    "Layer", "LayerNorm", "LeakyReLU", "LinearMap",
+    "Param", "ReLU", "Reshape", "Residual", "Sequential", "ShapeError", "Sigmoid", "Softplus",
+    "SpectralNorm", "Tanh", "UpSample2D", "init",
 ]  # fmt: skip

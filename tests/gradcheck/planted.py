@@ -21,6 +21,7 @@ from scratchgan import (
     Residual,
     Sequential,
     Softplus,
+    SpectralNorm,
     Tanh,
     UpSample2D,
 )
@@ -230,6 +231,32 @@ class BatchGradientInEvaluation(BatchNorm):
     def forward(self, x, train=True):
         y, (x, mean, sigma, _) = super().forward(x, train)
         return y, (x, mean, sigma, True)
+
+
+# ---- spectral normalisation, several samples at once -----------------------------------------
+
+
+class ForgotThatSMoves(SpectralNorm):
+    """The singular value treated as a constant."""
+
+    def add_to_w(self, G, cache):
+        self.layer.w.grad += G / cache[2]
+
+
+class IteratesInForward(SpectralNorm):
+    """As many do: forward is no function of x and W then."""
+
+    def forward(self, x, train=True):
+        self.after_update()
+        return super().forward(x, train)
+
+
+class UndividedAtSecondOrder(SpectralNorm):
+    """The layer inside, but with W where Ŵ should be."""
+
+    def double_backward(self, t, dy, cache):
+        x, _, *rest = cache
+        return super().double_backward(t, dy, (x, self.layer, *rest))
 
 
 # ---- bad manners -----------------------------------------------------------------------------
@@ -551,6 +578,10 @@ def _layer_norm(wrong, *rows):
     return Planted(wrong, LayerNorm, (5,), (4, 5), set(rows))
 
 
+def _spectral(wrong, *rows):
+    return Planted(wrong, SpectralNorm, (Dense(5, 4),), (4, 5), set(rows))
+
+
 def _entries(wrong, right, *rows, says="", arguments=()):
     return Planted(wrong, right, arguments, (4, 6), set(rows), says)
 
@@ -605,6 +636,9 @@ PLANTED = [
     _layer_norm(GammaGradOfOutput, "dgamma"),
     _layer_norm(ForgottenGamma, "dx"),
     _batch_norm(BatchGradientInEvaluation, "dx (evaluation)"),
+    _spectral(ForgotThatSMoves, "dlayer.w", "second order dlayer.w"),
+    _spectral(IteratesInForward, "forward repeats itself"),
+    _spectral(UndividedAtSecondOrder, "second order dlayer.w", _TANGENT),
     _dense(KeepsInput, "two batches in flight"),
     _entries(ReusesBuffer, Tanh, "two batches in flight"),
     _dense(ReplacesGradient, "gradients add up"),
