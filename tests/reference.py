@@ -14,6 +14,8 @@ from scratchgan import (
     Flatten,
     LayerNorm,
     LeakyReLU,
+    MinibatchStd,
+    Pack,
     Reshape,
     Residual,
     Sequential,
@@ -107,6 +109,11 @@ class Twin:
                 y = self._run(layer.layer, f"{path}layer.", x, train)
                 self.state = state
                 return y
+            case Pack():
+                return torch.cat([x[i :: layer.m] for i in range(layer.m)], -1)
+            case MinibatchStd():
+                s = (x.var(0, correction=0) + layer.eps).sqrt().mean()
+                return torch.cat([x, s.expand(*x.shape[:-1], 1)], -1)
         raise NotImplementedError(f"no twin of {layer}")
 
     def grads(self, value, *inputs):

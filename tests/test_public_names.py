@@ -9,7 +9,7 @@ import scratchgan
 LAYERS = [
     *("Dense", "Conv2D", "ConvTranspose2D", "BatchNorm", "LayerNorm", "Dropout", "LeakyReLU"),
     *("ReLU", "Tanh", "Sigmoid", "Softplus", "Flatten", "Reshape", "UpSample2D"),
-    *("Sequential", "Residual", "SpectralNorm"),
+    *("Sequential", "Residual", "SpectralNorm", "Pack", "MinibatchStd", "GaussianNoise"),
 ]
 MODULES = ["losses", "penalties", "optim", "gradcheck", "data", "gan", "plots"]
 FOR_LAYERS_OF_ONES_OWN = ["Layer", "LinearMap", "Elementwise", "Param", "ShapeError", "init"]

@@ -3,16 +3,18 @@
 from . import init
 from .activation import LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
 from .base import Elementwise, Layer, LinearMap, Param, ShapeError
+from .batchwise import MinibatchStd, Pack
 from .compose import Residual, Sequential
 from .conv import Conv2D, ConvTranspose2D
 from .dense import Dense
+from .noise import GaussianNoise
 from .norm import BatchNorm, LayerNorm
 from .shape import Dropout, Flatten, Reshape, UpSample2D
 from .spectral import SpectralNorm
 
 __all__ = [
     "BatchNorm", "Conv2D", "ConvTranspose2D", "Dense", "Dropout", "Elementwise", "Flatten",
-    "Layer", "LayerNorm", "LeakyReLU", "LinearMap",
+    "GaussianNoise", "Layer", "LayerNorm", "LeakyReLU", "LinearMap", "MinibatchStd", "Pack",
     "Param", "ReLU", "Reshape", "Residual", "Sequential", "ShapeError", "Sigmoid", "Softplus",
     "SpectralNorm", "Tanh", "UpSample2D", "init",
 ]  # fmt: skip

@@ -17,6 +17,8 @@ from scratchgan import (
     Layer,
     LayerNorm,
     LeakyReLU,
+    MinibatchStd,
+    Pack,
     ReLU,
     Residual,
     Sequential,
@@ -257,6 +259,32 @@ class UndividedAtSecondOrder(SpectralNorm):
     def double_backward(self, t, dy, cache):
         x, _, *rest = cache
         return super().double_backward(t, dy, (x, self.layer, *rest))
+
+
+class DeviationOfOneFeature(MinibatchStd):
+    """Forgets that s is a mean over all features."""
+
+    def backward(self, dy, cache, into_params=True):
+        xhat, _ = cache
+        return dy[..., :-1] + dy[..., -1].sum() / len(xhat) * xhat
+
+
+class DeviationOfOwnSample(MinibatchStd):
+    """Forgets that s stands beside every sample."""
+
+    def backward(self, dy, cache, into_params=True):
+        xhat, _ = cache
+        return dy[..., :-1] + dy[..., -1:] / xhat.size * xhat
+
+
+class NoCurvatureOfDeviation(MinibatchStd):
+    def double_backward(self, t, dy, cache):
+        return super().double_backward(t, dy, cache)[0], None
+
+
+class PackOfStrangers(Pack):
+    def adjoint(self, dy, in_shape=None):
+        return dy.reshape(in_shape)
 
 
 # ---- bad manners -----------------------------------------------------------------------------
@@ -639,6 +667,10 @@ PLANTED = [
     _spectral(ForgotThatSMoves, "dlayer.w", "second order dlayer.w"),
     _spectral(IteratesInForward, "forward repeats itself"),
     _spectral(UndividedAtSecondOrder, "second order dlayer.w", _TANGENT),
+    _entries(DeviationOfOneFeature, MinibatchStd, "dx"),
+    _entries(DeviationOfOwnSample, MinibatchStd, "dx"),
+    _entries(NoCurvatureOfDeviation, MinibatchStd, "second order dx", says="zero everywhere"),
+    Planted(PackOfStrangers, Pack, (2,), (4, 3, 2), {"dx", _ADJOINT}),
     _dense(KeepsInput, "two batches in flight"),
     _entries(ReusesBuffer, Tanh, "two batches in flight"),
     _dense(ReplacesGradient, "gradients add up"),
