@@ -3,8 +3,9 @@
     python examples/mnist_conditional.py --condition projection
     python -m scratchgan sample runs/mnist_conditional --label 7
 
---condition says how D takes the label: beside the image (concat; Mirza and Osindero, 2014), against
-its features (projection; Miyato and Koyama, 2018), or by naming it (classifier; Odena et al., 2017).
+--condition says what D does with the label. It sees it beside the image (concat: Mirza and
+Osindero, 2014), holds it against its features (projection: Miyato and Koyama, 2018), or is to
+name it (classifier: Odena et al., 2017).
 """
 
 import sys

@@ -68,8 +68,21 @@ def layer_cases():
         (Flatten(), (2, 3, 4, 2)),
         (Reshape((2, 3)), (4, 6)),
         (UpSample2D(2), (2, 3, 4, 2)),
+        (SpectralNorm(Dense(6, 5)), (4, 6)),
+        (SpectralNorm(Conv2D(2, 3, kernel=3, stride=2, padding=1, bias=False)), (2, 6, 7, 2)),
+        (SpectralNorm(ConvTranspose2D(3, 2, kernel=3, stride=2, padding=1)), (2, 3, 4, 3)),
+        (MinibatchStd(), (4, 3)),
+        # Alone it bends in proportion to one sum of dy, which may be too near to 0 for differences.
+        (Sequential(Tanh(), MinibatchStd(eps=0.1)), (3, 2, 3, 2)),
+        (Pack(2), (4, 3)),
+        (Pack(3), (6, 2, 3, 2)),
+        (GaussianNoise(0.3), (4, 6)),
         (Sequential(Dense(6, 5), BatchNorm(5), Tanh(), Dense(5, 1)), (4, 6)),
         (Residual(Dense(6, 5), Softplus(), Dense(5, 6)), (4, 6)),
+        (
+            Sequential(Pack(2), SpectralNorm(Dense(6, 5)), Tanh(), MinibatchStd(), Dense(6, 1)),
+            (6, 3),
+        ),
         (Sequential(Residual(Conv2D(2, 2, kernel=3, padding=1), ReLU()), nested), (2, 4, 4, 2)),
         *((Labelled(net, [2, 0, 1, 2]), (4, 2, 3)) for net in _conditional()),
     ]

@@ -30,8 +30,9 @@ import numpy as np
 from .backend import ops_of
 
 __all__ = [
-    "ADVERSARIAL", "AuxiliaryClassifier", "Hinge", "LeastSquares", "Minimax", "NonSaturating", "RelativisticPaired",
-    "Wasserstein", "adversarial", "binary_cross_entropy", "softmax_cross_entropy",
+    "ADVERSARIAL", "AuxiliaryClassifier", "Hinge", "LeastSquares", "Minimax", "NonSaturating",
+    "RelativisticPaired", "Wasserstein", "adversarial", "binary_cross_entropy",
+    "softmax_cross_entropy",
 ]  # fmt: skip
 
 

@@ -6,7 +6,8 @@
 All take ``lr`` as a number or as a schedule, a function of the number of steps already made;
 ``weight_decay`` shrinks theta by lr * weight_decay before each step, decoupled from the gradient
 (Loshchilov and Hutter, 2019); ``clip_norm`` scales a longer gradient down to that length (Pascanu
-et al., 2013). t counts steps from 1.
+et al., 2013); ``clip_weights`` = c clips theta to [-c, c] after each step, which bounds the slope
+of a critic (Arjovsky et al., "Wasserstein GAN", 2017, algorithm 1). t counts steps from 1.
 """
 
 import copy
@@ -15,6 +16,7 @@ import math
 import numpy as np
 
 from .backend import ops_of
+from .layers.base import Layer
 
 __all__ = [
     "EMA", "OPTIMISERS", "SGD", "Adam", "Optimiser", "RMSprop", "by_name", "cosine", "linear",
@@ -32,17 +34,28 @@ class Optimiser:
     lr : float or callable, step -> float
     weight_decay : float
     clip_norm : float, optional
+    clip_weights : float, optional
     """
 
     moments = ()  # names of the running averages: arrays as long as theta
 
-    def __init__(self, net, lr, weight_decay=0.0, clip_norm=None):
+    def __init__(self, net, lr, weight_decay=0.0, clip_norm=None, clip_weights=None):
         net.initialized()
         limits = {} if callable(lr) else {"lr": (lr, math.inf)}
         self.refuse(
-            weight_decay=(weight_decay, math.inf), clip_norm=(clip_norm or 0, math.inf), **limits
+            weight_decay=(weight_decay, math.inf),
+            clip_norm=(clip_norm or 0, math.inf),
+            clip_weights=(clip_weights or 0, math.inf),
+            **limits,
         )
-        self.net, self.lr, self.weight_decay, self.clip_norm = net, lr, weight_decay, clip_norm
+        self.net, self.lr, self.weight_decay = net, lr, weight_decay
+        self.clip_norm, self.clip_weights = clip_norm, clip_weights
+        # Found once, for most networks have none.
+        self.dependent = [
+            layer
+            for layer in net.sublayers().values()
+            if type(layer).after_update is not Layer.after_update
+        ]
         self.t = 0
         for name in self.moments:
             setattr(self, name, ops_of(net.theta).xp.zeros_like(net.theta))
@@ -65,6 +78,10 @@ class Optimiser:
         if self.weight_decay:
             theta *= 1 - lr * self.weight_decay
         self.update(ops, theta, grad, lr)
+        if self.clip_weights:
+            ops.xp.clip(theta, -self.clip_weights, self.clip_weights, out=theta)
+        for layer in self.dependent:
+            layer.after_update()
 
     def update(self, ops, theta, grad, lr):
         """Write the new theta (and moments) in place."""

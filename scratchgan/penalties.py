@@ -53,8 +53,8 @@ def gradient_penalty(net, x, penalty):
     Parameters
     ----------
     net : Layer
-        A discriminator (N, ...) -> (N, 1); of more columns, the first is D. With BatchNorm there is a warning: then a logit
-        depends on all samples of the batch, and g_n is not the slope of D at x_n.
+        A discriminator (N, ...) -> (N, 1); of more columns, the first is D. With BatchNorm there is
+        a warning: then a logit depends on the whole batch, and g_n is not the slope of D at x_n.
     x : array (N, ...), or a pair (x, labels)
         Where the slope is penalised; that along x, where there are labels.
     penalty : callable, g -> (value, dvalue/dg)

@@ -16,12 +16,15 @@ from scratchgan import (
     Flatten,
     LayerNorm,
     LeakyReLU,
+    MinibatchStd,
+    Pack,
     Projection,
     Reshape,
     Residual,
     Sequential,
     Sigmoid,
     Softplus,
+    SpectralNorm,
     Tanh,
     UpSample2D,
 )
@@ -117,6 +120,18 @@ class Twin:
                 phi = self._run(layer.body, f"{path}body.", x, train)
                 logits = self._run(layer.head, f"{path}head.", phi, train)
                 return logits + torch.einsum("nf,nf->n", e, phi)[:, None]
+            case SpectralNorm():
+                w, u, v = get("layer.w"), get("u"), get("v")
+                s = u @ w.reshape(len(u), len(v)) @ v
+                state, self.state = self.state, self.state | {f"{path}layer.w": w / s}
+                y = self._run(layer.layer, f"{path}layer.", x, train)
+                self.state = state
+                return y
+            case Pack():
+                return torch.cat([x[i :: layer.m] for i in range(layer.m)], -1)
+            case MinibatchStd():
+                s = (x.var(0, correction=0) + layer.eps).sqrt().mean()
+                return torch.cat([x, s.expand(*x.shape[:-1], 1)], -1)
         raise NotImplementedError(f"no twin of {layer}")
 
     def grads(self, value, *inputs):

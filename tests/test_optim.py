@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from scratchgan import Dense
+from scratchgan import Dense, Sequential, Tanh
 from scratchgan.optim import SGD, Adam, RMSprop, cosine, linear, warmup
 
 from .compare import assert_close
@@ -122,12 +122,60 @@ def test_a_short_gradient_is_not_clipped():
     np.testing.assert_array_equal(net.grad, np.full(4, 0.1))
 
 
+@pytest.mark.parametrize("kind", [SGD, RMSprop, Adam])
+def test_clipped_weights_are_those_of_the_step_within_the_bounds(kind):
+    """Arjovsky et al., 2017, algorithm 1: first the update, then the clipping."""
+    free, clipped = network(1000), network(1000)
+    (grad,) = run(kind(free, lr=0.1), 1)
+    run(kind(clipped, lr=0.1, clip_weights=0.5), 1)
+    np.testing.assert_array_equal(clipped.theta, np.clip(free.theta, -0.5, 0.5))
+    assert clipped.theta.min() == -0.5 and clipped.theta.max() == 0.5
+    np.testing.assert_array_equal(clipped.grad, grad)
+
+
+def test_weights_stay_in_their_bounds_however_long_the_steps():
+    net = network(100, "float32")
+    run(SGD(net, lr=10.0, clip_weights=0.01), 5)
+    assert np.abs(net.theta).max() <= np.float32(0.01)
+
+
+# ---- what depends on the parameters ----------------------------------------------------------
+
+
+class Follower(Dense):
+    """Notes the sum of its weights whenever it is told that they have changed."""
+
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        self.seen = []
+
+    def after_update(self):
+        self.seen.append(self.w.value.sum())
+
+
+@pytest.mark.parametrize("kind", [SGD, RMSprop, Adam])
+def test_layers_are_told_once_after_each_step_wherever_they_stand(kind):
+    inner, outer = Follower(3, 3), Follower(3, 1)
+    net = Sequential(Dense(3, 3), Sequential(Tanh(), inner), outer).initialize(0, dtype="float64")
+    optimiser = kind(net, lr=0.1, clip_weights=0.2)
+    for steps in range(1, 4):
+        net.grad[...] = np.random.default_rng(steps).standard_normal(net.size)
+        optimiser.step()
+        for layer in (inner, outer):
+            assert len(layer.seen) == steps
+            assert layer.seen[-1] == layer.w.value.sum()
+
+
+# ---- in place --------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("pair", PAIRS)
 def test_everything_stays_in_place(pair, dtype):
     net = network(BLOCK + 5, dtype)
     optimiser = PAIRS[pair][0](net)
     optimiser.clip_norm = 1.0
+    optimiser.clip_weights = 5.0
     optimiser.weight_decay = 0.01
     names = ("theta", "grad")
     places = {name: getattr(net, name) for name in names}
@@ -252,3 +300,12 @@ def test_a_learning_rate_that_cannot_be_is_refused(lr):
     net = Dense(2, 1).initialize()
     with pytest.raises(ValueError, match=r"Adam\(lr=.*\) given, a number from 0 to below inf"):
         Adam(net, lr=lr)
+
+
+@pytest.mark.parametrize("option", ["weight_decay", "clip_norm", "clip_weights"])
+@pytest.mark.parametrize("value", [-1e-3, float("nan"), float("inf")])
+@pytest.mark.parametrize("kind", [SGD, RMSprop, Adam])
+def test_an_option_of_all_that_cannot_be_is_refused(kind, option, value):
+    net = Dense(2, 1).initialize()
+    with pytest.raises(ValueError, match=rf"{kind.__name__}\({option}=.*\) given, a number from 0"):
+        kind(net, lr=0.1, **{option: value})

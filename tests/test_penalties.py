@@ -13,6 +13,7 @@ from scratchgan import (
     Residual,
     Sequential,
     Softplus,
+    SpectralNorm,
     Tanh,
 )
 from scratchgan.penalties import PENALTIES as REGULARISERS
@@ -121,6 +122,17 @@ CRITICS = {
             Softplus(),
             Flatten(),
             Dense(24, 1),
+        ],
+        (4, 8, 8, 2),
+    ),
+    "spectral norm": (
+        lambda: [
+            SpectralNorm(Conv2D(2, 4, kernel=4, stride=2, padding=1)),
+            LeakyReLU(0.2),
+            SpectralNorm(Conv2D(4, 6, kernel=3, stride=2, padding=1, bias=False)),
+            Softplus(),
+            Flatten(),
+            SpectralNorm(Dense(24, 1)),
         ],
         (4, 8, 8, 2),
     ),

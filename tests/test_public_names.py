@@ -10,6 +10,7 @@ LAYERS = [
     *("Dense", "Conv2D", "ConvTranspose2D", "BatchNorm", "LayerNorm", "Dropout", "LeakyReLU"),
     *("ReLU", "Tanh", "Sigmoid", "Softplus", "Flatten", "Reshape", "UpSample2D"),
     *("Sequential", "Residual", "Embedding", "ConcatLabels", "Projection"),
+    *("SpectralNorm", "Pack", "MinibatchStd", "GaussianNoise"),
 ]
 MODULES = ["losses", "penalties", "optim", "gradcheck", "data", "gan", "plots"]
 FOR_LAYERS_OF_ONES_OWN = ["Layer", "LinearMap", "Elementwise", "Param", "ShapeError", "init"]

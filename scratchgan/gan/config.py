@@ -103,9 +103,7 @@ def build(config, images, backend="auto", labels=None):
         discriminator,
         loss,
         optimiser(config.g_optimiser, generator, config.g_lr),
-        optimiser(
-            config.d_optimiser, discriminator, config.d_lr, clip_weights=config.clip_weights
-        ),
+        optimiser(config.d_optimiser, discriminator, config.d_lr, clip_weights=config.clip_weights),
         images,
         rng,
         z_dim=z_dim(config),

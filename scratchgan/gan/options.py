@@ -13,11 +13,11 @@ from ..data import ImageFolder, load_images, mnist
 from ..losses import ADVERSARIAL
 from ..optim import OPTIMISERS
 from ..penalties import PENALTIES
+from .conditional import CONDITIONS
+from .config import Config
 from .monitor import DivergenceError
 from .presets import PRESETS, RECIPE
 from .refit import NORMS
-from .conditional import CONDITIONS
-from .config import Config
 from .run import Stopped, train
 
 __all__ = ["exit_status", "parser", "train_from", "train_on_mnist"]

@@ -95,7 +95,7 @@ PRESETS = {
         {"loss": "non-saturating", "pack": 2, **_adam(2e-4, 0.5)},
     ),
     "r3gan": Preset(
-        "Huang et al., 2024: relativistic pairs with R1 and R2; rate and gamma as for stacked MNIST",
+        "Huang et al., 2024: relativistic pairs with R1 and R2, as for stacked MNIST",
         {
             "loss": "relativistic", "penalty": "r1+r2", "penalty_weight": 1.0, "d_norm": "none",
             "ema": 0.999, **_adam(2e-4, 0.0, 0.99),

@@ -47,9 +47,7 @@ class Stopped(Exception):  # noqa: N818
     """The user asked the run to stop; it has been saved."""
 
 
-def train(
-    config, images, out, *, steps, backend="auto", resume=False, save_every=500, labels=None
-):
+def train(config, images, out, *, steps, backend="auto", resume=False, save_every=500, labels=None):
     """Train, and leave everything worth keeping in a folder.
 
     Parameters

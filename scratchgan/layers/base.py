@@ -226,6 +226,9 @@ class Layer:
     def reset(self, rng, ops, dtype):
         """Hook of `initialize`, for each layer: start statistics, seed randomness of its own."""
 
+    def after_update(self):
+        """Hook of the optimisers, after each step: bring up to date what depends on the weights."""
+
     def _bind(self, theta, grad):
         self.theta, self.grad = theta, grad
         start = 0

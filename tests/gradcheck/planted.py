@@ -20,11 +20,14 @@ from scratchgan import (
     Layer,
     LayerNorm,
     LeakyReLU,
+    MinibatchStd,
+    Pack,
     Projection,
     ReLU,
     Residual,
     Sequential,
     Softplus,
+    SpectralNorm,
     Tanh,
     UpSample2D,
 )
@@ -274,6 +277,58 @@ class ForgotProjectionOfTangent(Projection):
         result = super().double_backward(t, dy, cache)
         self.embedding.grad[...] = before
         return result
+
+
+# ---- spectral normalisation, several samples at once -----------------------------------------
+
+
+class ForgotThatSMoves(SpectralNorm):
+    """The singular value treated as a constant."""
+
+    def add_to_w(self, G, cache):
+        self.layer.w.grad += G / cache[2]
+
+
+class IteratesInForward(SpectralNorm):
+    """As many do: forward is no function of x and W then."""
+
+    def forward(self, x, train=True):
+        self.after_update()
+        return super().forward(x, train)
+
+
+class UndividedAtSecondOrder(SpectralNorm):
+    """The layer inside, but with W where Ŵ should be."""
+
+    def double_backward(self, t, dy, cache):
+        x, _, *rest = cache
+        return super().double_backward(t, dy, (x, self.layer, *rest))
+
+
+class DeviationOfOneFeature(MinibatchStd):
+    """Forgets that s is a mean over all features."""
+
+    def backward(self, dy, cache, into_params=True):
+        xhat, _ = cache
+        return dy[..., :-1] + dy[..., -1].sum() / len(xhat) * xhat
+
+
+class DeviationOfOwnSample(MinibatchStd):
+    """Forgets that s stands beside every sample."""
+
+    def backward(self, dy, cache, into_params=True):
+        xhat, _ = cache
+        return dy[..., :-1] + dy[..., -1:] / xhat.size * xhat
+
+
+class NoCurvatureOfDeviation(MinibatchStd):
+    def double_backward(self, t, dy, cache):
+        return super().double_backward(t, dy, cache)[0], None
+
+
+class PackOfStrangers(Pack):
+    def adjoint(self, dy, in_shape=None):
+        return dy.reshape(in_shape)
 
 
 # ---- bad manners -----------------------------------------------------------------------------
@@ -598,6 +653,10 @@ def _layer_norm(wrong, *rows):
     return Planted(wrong, LayerNorm, (5,), (4, 5), set(rows))
 
 
+def _spectral(wrong, *rows):
+    return Planted(wrong, SpectralNorm, (Dense(5, 4),), (4, 5), set(rows))
+
+
 def _entries(wrong, right, *rows, says="", arguments=()):
     return Planted(wrong, right, arguments, (4, 6), set(rows), says)
 
@@ -672,6 +731,13 @@ PLANTED = [
     _labelled(ForgotBendOfLabels, ConcatLabels, _CONCAT, "second order dnet.embedding.w"),
     _labelled(ForgotProjectionInDx, Projection, _PROJECTION, "dx"),
     _labelled(ForgotProjectionOfTangent, Projection, _PROJECTION, "second order dnet.embedding.w"),
+    _spectral(ForgotThatSMoves, "dlayer.w", "second order dlayer.w"),
+    _spectral(IteratesInForward, "forward repeats itself"),
+    _spectral(UndividedAtSecondOrder, "second order dlayer.w", _TANGENT),
+    _entries(DeviationOfOneFeature, MinibatchStd, "dx"),
+    _entries(DeviationOfOwnSample, MinibatchStd, "dx"),
+    _entries(NoCurvatureOfDeviation, MinibatchStd, "second order dx", says="zero everywhere"),
+    Planted(PackOfStrangers, Pack, (2,), (4, 3, 2), {"dx", _ADJOINT}),
     _dense(KeepsInput, "two batches in flight"),
     _entries(ReusesBuffer, Tanh, "two batches in flight"),
     _dense(ReplacesGradient, "gradients add up"),
