@@ -1,6 +1,6 @@
 """How many modes does each game reach? Rings and grids of Gaussians, as in PacGAN's table 1.
 
-Every objective trains the same networks, 2-128-128-128-2 against 2-128-128-128-1, as often and on
+Every objective trains the same networks, 2-256-256-256-2 against 2-256-256-256-1, as often and on
 the same batches; the learning rate falls to 0 on a cosine. Then 2,500 samples are counted.
 
     python benchmarks/modes.py --data ring --objective gan r3gan --seeds 10

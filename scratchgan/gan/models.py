@@ -166,22 +166,22 @@ def dcgan(size=64, channels=3, width=64, upsample=False, dropout=0.0):
 
 
 def toy_generator():
-    """2-128-128-128-2, for points in the plane."""
+    """2-256-256-256-2, for points in the plane."""
     return Sequential(
-        Dense(2, 128), ReLU(),
-        Dense(128, 128), ReLU(),
-        Dense(128, 128), ReLU(),
-        Dense(128, 2),
+        Dense(2, 256), ReLU(),
+        Dense(256, 256), ReLU(),
+        Dense(256, 256), ReLU(),
+        Dense(256, 2),
     )  # fmt: skip
 
 
 def toy_discriminator():
-    """2-128-128-128-1."""
+    """2-256-256-256-1."""
     return Sequential(
-        Dense(2, 128), LeakyReLU(0.2),
-        Dense(128, 128), LeakyReLU(0.2),
-        Dense(128, 128), LeakyReLU(0.2),
-        Dense(128, 1),
+        Dense(2, 256), LeakyReLU(0.2),
+        Dense(256, 256), LeakyReLU(0.2),
+        Dense(256, 256), LeakyReLU(0.2),
+        Dense(256, 1),
     )  # fmt: skip
 
 

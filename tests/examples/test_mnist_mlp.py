@@ -52,7 +52,7 @@ def test_help_mentions_every_option_with_its_default(monkeypatch, capsys):
     said = {part.split()[0]: part for part in text.partition("\nwhere:")[2].split("\n  --")[1:]}
     options = {field.name.replace("_", "-") for field in fields(Config)}
     options |= {"backend", "out", "resume", "save-every", "steps", "epochs"}
-    assert said.keys() >= options - {"data"} and "--data" in text
+    assert said.keys() >= options - {"data", "classes"} and "--data" in text
     for choice in ("non-saturating", "rmsprop", "mlp-small", "uniform", "float64"):
         assert choice in text
     without = {name for name in options - {"data"} if "(default:" not in said[name]}
