@@ -5,6 +5,7 @@ import pytest
 
 from scratchgan.losses import (
     ADVERSARIAL,
+    AuxiliaryClassifier,
     LeastSquares,
     Minimax,
     NonSaturating,
@@ -219,6 +220,39 @@ def test_cross_entropies_against_pytorch(torch):
     assert_same(binary_cross_entropy(logits, target), wanted)
     wanted = by_autograd(torch, lambda a: F.cross_entropy(a, hard), logits)
     assert_same(softmax_cross_entropy(logits, labels), wanted)
+
+
+LABELS, K = np.array([2, 0, 1, 2, 2]), 3
+REAL_K, FAKE_K = 2 * RNG.standard_normal((2, 5, 1 + K))
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("kind", ["non-saturating", "wasserstein", "relativistic"])
+def test_an_auxiliary_classifier_against_pytorch(torch, kind):
+    F, labels = torch.nn.functional, torch.tensor(LABELS)
+    softplus = F.softplus
+    game_d, game_g = {
+        "non-saturating": (
+            lambda r, f: softplus(-r).mean() + softplus(f).mean(),
+            lambda r, f: softplus(-f).mean(),
+        ),
+        "wasserstein": (lambda r, f: f.mean() - r.mean(), lambda r, f: -f.mean()),
+        "relativistic": (lambda r, f: softplus(f - r).mean(), lambda r, f: softplus(r - f).mean()),
+    }[kind]
+
+    def d(r, f):
+        classes = F.cross_entropy(r[:, 1:], labels) + F.cross_entropy(f[:, 1:], labels)
+        return game_d(r[:, 0], f[:, 0]) + classes
+
+    def g(f):
+        return game_g(torch.tensor(REAL_K[:, 0]), f[:, 0]) + F.cross_entropy(f[:, 1:], labels)
+
+    loss = AuxiliaryClassifier(adversarial(kind))
+    found = loss.discriminator(REAL_K, FAKE_K, labels=LABELS)
+    assert_same(found, by_autograd(torch, d, REAL_K, FAKE_K))
+    against = [REAL_K] if loss.relativistic else []
+    assert_same(loss.generator(FAKE_K, *against, labels=LABELS), by_autograd(torch, g, FAKE_K))
+    np.testing.assert_array_equal(loss.belief(REAL_K), loss.game.belief(REAL_K[:, :1]))
 
 
 # ---- errors ----------------------------------------------------------------------------------

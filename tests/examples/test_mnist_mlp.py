@@ -55,8 +55,9 @@ def test_help_mentions_every_option_with_its_default(monkeypatch, capsys):
     assert said.keys() >= options - {"data", "classes"} and "--data" in text
     for choice in ("non-saturating", "rmsprop", "mlp-small", "uniform", "float64"):
         assert choice in text
-    without = {name for name in options - {"data"} if "(default:" not in said[name]}
-    assert without == {"resume", "epochs"}
+    without = {name for name in options - {"data", "classes"} if "(default:" not in said[name]}
+    off = {"condition", "d-norm", "penalty", "penalty-weight", "clip-weights", "minibatch-std"}
+    assert without == {"resume", "epochs"} | off
 
 
 def test_options_reach_the_run(example, tmp_path):
@@ -64,8 +65,13 @@ def test_options_reach_the_run(example, tmp_path):
         **{"loss": "least-squares", "smooth": 0.1, "batch_size": 8, "seed": 4, "d_steps": 2},
         **{"g_optimiser": "sgd", "d_optimiser": "rmsprop", "g_lr": 0.01, "d_lr": 0.02},
         **{"beta1": 0.3, "noise": "uniform", "l2_generator": 0.5, "ema": 0.8, "dtype": "float64"},
+        **{"beta2": 0.9, "d_norm": "spectral", "penalty": "r1", "penalty_weight": 0.1},
+        **{"penalty_every": 2, "clip_weights": 0.5, "pack": 2, "instance_noise": 0.1},
+        **{"instance_noise_steps": 7},
     }
     typed = [text for k, v in wanted.items() for text in (f"--{k.replace('_', '-')}", v)]
+    typed.append("--minibatch-std")
+    wanted |= {"minibatch_std": True, "condition": None, "classes": 0}
     status, said, _ = example("--steps", 2, *typed)
     assert status == 0 and str(tmp_path / "run") in said
     config = saved(tmp_path)["config"]
@@ -95,7 +101,8 @@ def test_epochs_are_passes_over_the_data(example, tmp_path, n, d_steps, epochs):
         ["--save-every", "0"],
         ["--batch-size", "0"],
         ["--d-steps", "0"],
-        ["--loss", "hinge"],
+        ["--loss", "hinges"],
+        ["--preset", "wgan-pg"],
         ["--model", "dcgan"],
         ["--noise", "pink"],
         ["--g-optimiser", "lion"],

@@ -1,0 +1,107 @@
+"""Recipes from papers: that they are what they say, and that every network plays them."""
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from scratchgan.gan import PRESETS, RECIPE, Config, build, model
+from scratchgan.gan.options import parser
+from scratchgan.layers import BatchNorm, SpectralNorm
+
+NETWORKS = ["mlp", "mlp-small", "dcgan-16x1-w4", "toy"]
+
+
+def trainer_of(preset, network="mlp", **options):
+    config = Config("random", network, batch_size=8, **PRESETS[preset].settings | options)
+    shape = model(network).image_shape
+    images = np.random.default_rng(0).integers(0, 256, (64, *shape), np.uint8)
+    return build(config, images, "numpy")
+
+
+def test_presets_set_what_makes_up_a_recipe_and_no_more():
+    names = {f.name for f in fields(Config)}
+    assert set(RECIPE) <= names
+    for name, preset in PRESETS.items():
+        assert set(preset.settings) <= {*RECIPE, "ema"}, name
+        assert preset.source
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_two_steps_of_every_recipe_move_every_parameter(preset, network):
+    trainer = trainer_of(preset, network)
+    # D's output bias moves nothing where only differences of logits count; nor with the hinge,
+    # as long as all logits are within its margins.
+    only_differences = not trainer.loss.probability
+    before = {}
+    for side in ("generator", "discriminator"):
+        for key, p in getattr(trainer, side).params().items():
+            before[side, key] = p.value.copy()
+    unseen = list(before)[-1]
+    found = [trainer.step(), trainer.step()]
+    assert np.isfinite(np.array(found, float)).all()
+    for (side, key), old in before.items():
+        value = getattr(trainer, side).params()[key].value
+        assert np.isfinite(value).all()
+        if not (only_differences and (side, key) == unseen):
+            assert (value != old).any(), f"{side} {key} stayed"
+
+
+def test_wgan_keeps_every_weight_of_its_critic_small():
+    trainer = trainer_of("wgan")
+    trainer.step()
+    assert np.abs(trainer.discriminator.theta).max() == np.float32(0.01)
+    assert np.abs(trainer.generator.theta).max() > 0.1  # and of the critic's alone
+    assert trainer.d_optimiser.t == 5
+
+
+def test_spectral_norms_keep_the_critics_slope_below_one():
+    trainer = trainer_of("sngan-hinge", "mlp")
+    layers = trainer.discriminator.sublayers().values()
+    assert sum(isinstance(layer, SpectralNorm) for layer in layers) == 3
+    for _ in range(30):
+        trainer.step()
+    a, b = np.random.default_rng(0).uniform(-1, 1, (2, 200, 28, 28, 1)).astype("float32")
+    (ya, _), (yb, _) = (trainer.discriminator.forward(x, train=False) for x in (a, b))
+    distance = np.sqrt(((a - b) ** 2).reshape(200, -1).sum(1))
+    assert (np.abs(ya - yb)[:, 0] <= 1.05 * distance).all()
+
+
+@pytest.mark.parametrize("preset", [p for p in PRESETS if "penalty" in PRESETS[p].settings])
+def test_a_penalty_meets_no_batchnorm(preset, recwarn):
+    trainer = trainer_of(preset, "dcgan-16x1-w4")
+    layers = trainer.discriminator.sublayers().values()
+    assert not any(isinstance(layer, BatchNorm) for layer in layers)
+    trainer.step()
+    assert not [w for w in recwarn if "BatchNorm" in str(w.message)]
+
+
+# ---- on the command line ---------------------------------------------------------------------
+
+
+def parsed(*arguments):
+    options = parser("text", ["mlp"], "runs/x", 10, d_lr=5e-3, ema=0.9, batch_size=32)
+    return options.parse_args([str(a) for a in arguments])
+
+
+def test_without_a_preset_the_examples_own_defaults_hold():
+    options = parsed()
+    assert (options.d_lr, options.loss, options.ema, options.batch_size) == (
+        5e-3, "non-saturating", 0.9, 32,
+    )  # fmt: skip
+
+
+def test_a_preset_replaces_the_examples_recipe_and_leaves_the_rest():
+    options = parsed("--preset", "wgan-gp")
+    for name, value in PRESETS["wgan-gp"].settings.items():
+        assert getattr(options, name) == value
+    assert (options.d_lr, options.ema, options.batch_size) == (1e-4, 0.9, 32)
+    assert parsed("--preset", "gan").d_lr == 2e-4
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_is_said_comes_before_the_preset(order):
+    words = [["--preset", "wgan-gp"], ["--d-lr", 0.5], ["--penalty-weight", 3]][::order]
+    options = parsed(*(word for pair in words for word in pair))
+    assert (options.d_lr, options.penalty_weight, options.loss) == (0.5, 3, "wasserstein")
