@@ -44,7 +44,7 @@ def cases():
                 yield condition, network
 
 
-@pytest.mark.parametrize(("condition", "network"), cases())
+@pytest.mark.parametrize(("condition", "network"), list(cases()))
 @pytest.mark.parametrize("preset", ["gan", "wgan-gp", "sngan-hinge", "r3gan"])
 def test_two_steps_move_every_parameter(condition, network, preset):
     trainer = trainer_of(condition, network, **PRESETS[preset].settings)

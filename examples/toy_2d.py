@@ -1,0 +1,85 @@
+"""Watch a GAN learn points in the plane: D's field, G's samples, and where D sends them.
+
+    python examples/toy_2d.py --data ring --preset r3gan
+    python examples/toy_2d.py --data grid --preset gan        # and see it collapse
+
+The animation shows what D thinks of every place (orange: real), real points in black, generated
+ones in green, and on some of these the direction in which G's loss falls.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+from tqdm import trange
+
+from scratchgan.data import grid, grid_modes, ring, ring_modes, swiss_roll, two_moons
+from scratchgan.gan import PRESETS, Config, build, draw_noise
+from scratchgan.gan.options import exit_status
+from scratchgan.metrics import count_modes
+from scratchgan.plots import field_frame, save_animation
+
+# Name: points, and for mixtures their modes and sigma; then what brings them to about [-1, 1].
+DATA = {
+    "ring": (ring, (ring_modes(), 0.01), 1), "grid": (grid, (grid_modes(), 0.05), 4),
+    "swiss_roll": (swiss_roll, None, 2), "two_moons": (two_moons, None, 2),
+}  # fmt: skip
+LIMIT, SIDE, ARROWS = 1.5, 60, 100  # of the picture, in its pixels; how many
+
+
+def main():
+    """Read the command line, train, draw, count the modes."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", choices=list(DATA), default="ring")
+    parser.add_argument("--preset", choices=list(PRESETS), default="r3gan")
+    parser.add_argument("--lr", type=float, default=1e-3, help="of both networks")
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--frames", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("runs/toy_2d"))
+    options = parser.parse_args()
+    points, mixture, scale = DATA[options.data]
+    rng = np.random.default_rng(options.seed)
+    x = points(100_000, rng) / np.float32(scale)
+    recipe = PRESETS[options.preset].settings | {"g_lr": options.lr, "d_lr": options.lr}
+    config = Config(options.data, "toy", seed=options.seed, **{"ema": 0.99} | recipe)
+    trainer = build(config, x)
+    z = draw_noise(rng, 2500, trainer.z_dim)
+    (options.out / "frames").mkdir(parents=True, exist_ok=True)
+    frames = []
+    for step in trange(options.steps + 1, unit="step"):
+        if step % max(options.steps // options.frames, 1) == 0:
+            frames.append(options.out / "frames" / f"{step:06}.png")
+            title = f"{options.data}, {options.preset}, step {step}"
+            draw(trainer, x[:1000], z[:500], frames[-1], title)
+        trainer.step()
+    save_animation(frames, options.out / "toy.gif")
+    print(f"{options.out}: toy.gif, frames/")
+    if mixture:
+        samples, _ = trainer.best_generator.forward(z, train=False)
+        found = count_modes(scale * samples, *mixture)
+        print(
+            f"{found.modes} of {len(mixture[0])} modes, {found.good:.1%} good samples, "
+            f"reverse KL {found.reverse_kl:.3f}"
+        )
+
+
+def draw(trainer, real, z, path, title):
+    """One frame of the animation."""
+    D = trainer.discriminator
+    ticks = np.linspace(-LIMIT, LIMIT, SIDE, dtype=np.float32)
+    plane = np.stack(np.meshgrid(ticks, ticks), -1).reshape(-1, 2)  # (SIDE * SIDE, 2)
+    field, _ = D.forward(plane, train=False)
+    fake, _ = trainer.best_generator.forward(z, train=False)  # (M, 2)
+    logits, cache = D.forward(fake[:ARROWS], train=False)
+    against = [D.forward(real[:ARROWS], train=False)[0]] if trainer.loss.relativistic else []
+    _, dlogits = trainer.loss.generator(logits, *against)
+    dfake = D.backward(dlogits, cache, into_params=False)  # (ARROWS, 2)
+    field_frame(path, real, fake, field.reshape(SIDE, SIDE), -dfake, LIMIT, title)
+
+
+if __name__ == "__main__":
+    sys.exit(exit_status(main))
