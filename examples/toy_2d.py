@@ -34,7 +34,8 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", choices=list(DATA), default="ring")
-    parser.add_argument("--preset", choices=list(PRESETS), default="r3gan")
+    alone = [name for name in PRESETS if "pack" not in PRESETS[name].settings]  # one field
+    parser.add_argument("--preset", choices=alone, default="r3gan")
     parser.add_argument("--lr", type=float, default=1e-3, help="of both networks")
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--frames", type=int, default=40)

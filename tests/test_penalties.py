@@ -149,6 +149,33 @@ CRITICS = {
 }
 
 
+@pytest.mark.parametrize("seed", range(3))
+@each_penalty
+@pytest.mark.parametrize("critic", CRITICS)
+def test_whole_critics_against_differences(critic, name, seed):
+    """Along a random direction in all parameters at once, and in each one alone."""
+    make, shape = CRITICS[critic]
+    net = Sequential(*make()).initialize(seed, dtype="float64")
+    rng = np.random.default_rng(seed)
+    net.theta += 0.1 * rng.standard_normal(net.theta.shape)
+    x, h, theta = rng.standard_normal(shape), 1e-6, net.theta.copy()
+    net.zero_grad()
+    value = gradient_penalty(net, x, PENALTIES[name])
+    assert value > 0 or name == "one-sided"  # which a flat critic does not meet
+    gradient, found, wanted = net.grad.copy(), [], []
+    alone = np.repeat(np.arange(len(net.params())), [p.size for p in net.params().values()])
+    for chosen in [alone >= 0, *(alone == i for i in range(len(net.params())))]:
+        direction = chosen * rng.standard_normal(theta.shape)
+        values = []
+        for side in (h, -h):
+            net.theta[...] = theta + side * direction
+            values.append(gradient_penalty(net, x, PENALTIES[name]))
+        net.theta[...] = theta
+        found.append(gradient @ direction)
+        wanted.append((values[0] - values[1]) / (2 * h))
+    assert_close(np.array(found), np.array(wanted), 1e-6)
+
+
 @pytest.mark.torch
 @pytest.mark.parametrize("seed", range(3))
 @each_penalty

@@ -6,6 +6,7 @@ from scratchgan.gan import MODELS, build, draw_noise, generate, model
 from scratchgan.gan.trainer import Trainer
 from scratchgan.losses import ADVERSARIAL
 from scratchgan.optim import OPTIMISERS
+from scratchgan.penalties import PENALTIES
 
 from ..compare import assert_close
 from .tiny import (
@@ -242,6 +243,33 @@ def test_ds_gradient_is_that_of_its_loss_on_real_and_fake_together(name, smooth)
         else:
             wanted = 1 / (1 + np.exp(-logits))
         assert belief == pytest.approx(wanted.mean(), rel=1e-12)
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_ds_gradient_has_that_of_the_penalty_in_it(penalty):
+    rewound = Rewound(loss="wasserstein", penalty=penalty, d_norm="layer")
+    trainer = rewound.trainer
+
+    def value():
+        return trainer.d_step(rewound.x)[0]
+
+    rewound.rewind()
+    with_penalty = value()
+    gradient = trainer.discriminator.grad.copy()
+    rewound.rewind()
+    slope = rewound.slope
+    trainer.discriminator.grad[...] = gradient
+
+    def slope_of_value(network, loss, direction):
+        found = slope(network, loss, direction)
+        trainer.discriminator.grad[...] = gradient
+        return found
+
+    rewound.slope = slope_of_value
+    assert_gradient_is_the_slope(rewound, trainer.discriminator, value)
+    trainer.regulariser = None
+    rewound.rewind()
+    assert value() < with_penalty
 
 
 @pytest.mark.parametrize("l2", [0.0, 0.3])
