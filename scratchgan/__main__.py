@@ -72,7 +72,10 @@ def gradcheck(options):
 
 
 def sample(options):
-    """A grid of new images, or an .npz with ``images``: uint8 (N, H, W), or (N, H, W, C)."""
+    """A grid of new images, or an .npz with ``images``: uint8 (N, H, W), or (N, H, W, C).
+
+    Of a conditional run, the .npz has their ``labels`` (N,), too.
+    """
     if options.n < 1:
         raise ValueError(f"--n {options.n} given, at least 1 wanted")
     if options.out.suffix not in (".png", ".npz"):
@@ -83,6 +86,8 @@ def sample(options):
     if config.condition:
         labels = np.arange(options.n) % config.classes
         if options.label is not None:
+            if not 0 <= options.label < config.classes:
+                raise ValueError(f"--label {options.label} given, 0 to {config.classes - 1} wanted")
             labels[:] = options.label
     elif options.label is not None:
         raise ValueError(f"--label {options.label} given; {options.run_dir} knows no labels")
@@ -92,7 +97,8 @@ def sample(options):
         save_image(sample_grid(images), options.out)
     else:
         images = images[..., 0] if images.shape[-1] == 1 else images
-        write_atomically(options.out, lambda file: np.savez_compressed(file, images=images))
+        arrays = {"images": images} | ({} if labels is None else {"labels": labels})
+        write_atomically(options.out, lambda file: np.savez_compressed(file, **arrays))
     print(f"{options.out}: {options.n} images from {options.run_dir}")
     return 0
 

@@ -58,7 +58,7 @@ def gradient_penalty(net, x, penalty):
     x : array (N, ...), or a pair (x, labels)
         Where the slope is penalised; that along x, where there are labels.
     penalty : callable, g -> (value, dvalue/dg)
-        Made by `wgan_gp`, `r1`, ...; g has the shape of x.
+        Made by `wgan_gp`, `r1`, ...; g has a row for each logit.
 
     Returns
     -------
@@ -74,7 +74,9 @@ def gradient_penalty(net, x, penalty):
     da = ops_of(logits).xp.zeros_like(logits)
     da[:, 0] = 1
     g = net.backward(da, cache, into_params=False)  # (N, ...): g_n = d a_n/d x_n
-    value, u = penalty(g)
+    # A row for each logit: of a `Pack`, the samples that are judged together.
+    value, u = penalty(g.reshape(len(logits), -1))
+    u = u.reshape(g.shape)
     _, bend = net.double_backward(u, da, cache)
     del bend  # dP/dx: nobody asks where the samples should go
     return value
@@ -175,7 +177,8 @@ def around(real, rng, scale=0.5):
     real : array (N, ...)
     rng : np.random.Generator
     scale : float
-        δ ~ N(0, c^2 I), with c this many standard deviations of all numbers of the batch.
+        δ ~ N(0, c^2 I), with c this many standard deviations of all numbers of the batch: the
+        paper leaves c open, and a half is what implementations take.
 
     Returns
     -------
@@ -185,7 +188,7 @@ def around(real, rng, scale=0.5):
     return real + scale * real.std() * noise
 
 
-# Each with the points it is for, from real and generated samples. Of "r1+r2" both have a value.
+# Each with the points it is for, from real and generated samples. "r1+r2" adds both values.
 PENALTIES = {
     "wgan-gp": (wgan_gp, lambda real, fake, rng: [interpolate(real, fake, rng)]),
     "wgan-lp": (
@@ -209,8 +212,8 @@ class Regulariser:
     weight : float, optional
         Its ``weight`` or ``gamma``, where it is not to be the paper's.
     every : int
-        Only once in so many steps, and then so many times stronger: "lazy" regularisation,
-        Karras et al., 2020, section 3.1.
+        Only at every so-many-th step, and then so many times stronger: "lazy" regularisation,
+        Karras et al., 2020, section 3.1. (They slow Adam down a little, too; this does not.)
     """
 
     def __init__(self, name, weight=None, every=1):

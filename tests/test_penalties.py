@@ -10,6 +10,7 @@ from scratchgan import (
     Flatten,
     LayerNorm,
     LeakyReLU,
+    Pack,
     Residual,
     Sequential,
     Softplus,
@@ -296,6 +297,15 @@ def test_the_weight_of_a_regulariser_is_the_penaltys(name):
         for weight in (1.0, 3.0)
     )
     assert three == pytest.approx(3 * one)
+
+
+def test_samples_that_are_judged_together_have_one_slope():
+    """Of a pack of two, D = <(3, 0, 4, 12), (x1, x2)>: |g| is 13 for each pack."""
+    net = Sequential(Pack(2), Dense(4, 1)).initialize(dtype="float64")
+    net.layers[1].w.value[:, 0] = [3, 0, 4, 12]
+    value = gradient_penalty(net, np.ones((6, 2)), wgan_gp())
+    assert value == pytest.approx(10 * 12**2)
+    assert gradient_penalty(net, np.ones((6, 2)), r1(2.0)) == pytest.approx(13**2)
 
 
 @pytest.mark.parametrize(

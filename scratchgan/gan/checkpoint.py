@@ -6,6 +6,7 @@ state of every random generator) as JSON in the file's metadata. Nothing is ever
 """
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from ..files import write_atomically
+from .config import Config
 from .monitor import DivergenceError
 
 __all__ = [
@@ -122,7 +124,8 @@ def load_checkpoint(path, trainer, config):
         names every key that differs. The trainer is untouched then.
     """
     arrays, meta = read_checkpoint(path)
-    saved = meta["config"]
+    # A run that was begun before an option existed was as the option's default has it.
+    saved = {f.name: f.default for f in fields(Config) if f.name != "data"} | meta["config"]
     differing = [
         f"{key}: {saved.get(key)!r} there, {config.get(key)!r} here"
         for key in sorted(saved.keys() | config.keys())

@@ -4,7 +4,9 @@ concat       D sees the label beside the image            Mirza and Osindero, 20
 projection   D's features are held against the label's    Miyato and Koyama, 2018
 classifier   D names the class besides (ACGAN)            Odena et al., 2017
 
-In all three, G sees an embedding of the label in place of some of the noise.
+In all three, G sees an embedding of the label in place of some of the noise. Two limits: the
+embedding of a projection is not normalised where D's weights are; and with "concat", instance
+noise is on the label's embedding, too.
 """
 
 from ..layers import (
@@ -19,6 +21,7 @@ from ..layers import (
     Sequential,
     SpectralNorm,
 )  # fmt: skip
+from ..layers.init import normal
 
 __all__ = ["CONDITIONS", "WIDTH", "conditional_discriminator", "conditional_generator"]
 
@@ -68,7 +71,10 @@ def conditional_discriminator(network, condition, classes):
     *kernel, n_in, n_out = last.w.shape
     if condition == "concat":
         if not isinstance(first, Dense):
-            raise ValueError(f"concat with {first} given, a first layer that is Dense wanted")
+            raise ValueError(
+                f"concat with {first} given, a first layer that is Dense wanted; "
+                "with convolutions take projection or classifier"
+            )
         first.w = Param(shape=(first.w.shape[0] + WIDTH, first.w.shape[1]), init=first.w.init)
         return ConcatLabels(network, Embedding(classes, WIDTH))
     if condition == "classifier":
@@ -84,7 +90,8 @@ def conditional_discriminator(network, condition, classes):
         if kernel:
             head = [Reshape((*kernel, n_in)), *head]
         body = Sequential(*layers[: places[-1]], Flatten())
-        return Projection(body, Embedding(classes, features), Sequential(*head))
+        table = Embedding(classes, features, init=normal(features**-0.5))  # so that |e| is about 1
+        return Projection(body, table, Sequential(*head))
     raise ValueError(f"condition {condition!r} given, one of {', '.join(CONDITIONS)} wanted")
 
 

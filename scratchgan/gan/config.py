@@ -36,8 +36,8 @@ class Config:
     d_steps: int = 1
     condition: str | None = None
     classes: int = 0
-    d_norm: str | None = None
-    penalty: str | None = None
+    d_norm: str = "model"
+    penalty: str = "none"
     penalty_weight: float | None = None
     penalty_every: int = 1
     clip_weights: float | None = None
@@ -70,13 +70,12 @@ def build(config, images, backend="auto", labels=None):
         )
     # Three streams from one seed: a change to one network's draws leaves the others alone.
     g_rng, d_rng, rng = np.random.default_rng(config.seed).spawn(3)
+    _check(config)
     loss = losses.adversarial(config.loss, smooth=config.smooth)
     if config.condition:
         _check_labels(config, labels, len(images))
         loss = losses.AuxiliaryClassifier(loss) if config.condition == "classifier" else loss
     generator = make_generator(config).initialize(g_rng, backend, config.dtype)
-    if config.batch_size % max(config.pack, 1):
-        raise ValueError(f"batches of {config.batch_size} given, packs of {config.pack} wanted")
     discriminator = refit(
         networks.discriminator(),
         networks.image_shape,
@@ -94,9 +93,9 @@ def build(config, images, backend="auto", labels=None):
             options |= {"beta1": config.beta1, "beta2": config.beta2}
         return optim.by_name(name, network, lr=lr, **options)
 
-    regulariser = config.penalty and Regulariser(
-        config.penalty, config.penalty_weight, config.penalty_every
-    )
+    regulariser = None
+    if config.penalty != "none":
+        regulariser = Regulariser(config.penalty, config.penalty_weight, config.penalty_every)
 
     return Trainer(
         generator,
@@ -112,7 +111,8 @@ def build(config, images, backend="auto", labels=None):
         noise=config.noise,
         l2_generator=config.l2_generator,
         regulariser=regulariser,
-        instance_noise=(config.instance_noise, config.instance_noise_steps),
+        instance_noise=config.instance_noise
+        and (config.instance_noise, config.instance_noise_steps),
         average=optim.EMA(generator, config.ema) if config.ema else None,
         labels=np.asarray(labels) if config.condition else None,
     )
@@ -129,12 +129,30 @@ def z_dim(config):
     return model(config.model).z_dim - (WIDTH if config.condition else 0)
 
 
+def _check(config):
+    """Refuse settings that do not go together."""
+    if config.batch_size % max(config.pack, 1):
+        raise ValueError(f"batches of {config.batch_size} given, packs of {config.pack} wanted")
+    if config.penalty == "none" and (config.penalty_weight or config.penalty_every != 1):
+        raise ValueError("penalty_weight or penalty_every given, a penalty wanted, too")
+    if config.instance_noise < 0 or config.instance_noise_steps < 0:
+        given = f"instance_noise {config.instance_noise} in {config.instance_noise_steps} steps"
+        raise ValueError(f"{given} given, numbers of 0 or more wanted")
+    if config.condition and z_dim(config) < 1:
+        raise ValueError(f"model {config.model!r} given, noise of more than {WIDTH} numbers wanted")
+
+
 def _check_labels(config, labels, n):
     """Refuse what no conditional run can be made of."""
     if labels is None:
         raise ValueError(f"data {config.data}: no labels given, wanted by {config.condition!r}")
-    if np.shape(labels) != (n,) or not 0 <= np.min(labels) <= np.max(labels) < config.classes:
+    integers = np.asarray(labels).dtype.kind in "iu"
+    if (
+        not integers
+        or np.shape(labels) != (n,)
+        or not 0 <= np.min(labels) <= np.max(labels) < config.classes
+    ):
         given = f"labels of shape {np.shape(labels)}, {np.min(labels)} to {np.max(labels)} given"
-        raise ValueError(f"{given}, {n} of 0 to {config.classes - 1} wanted")
+        raise ValueError(f"{given}, {n} integers of 0 to {config.classes - 1} wanted")
     if config.pack > 1:
         raise ValueError(f"pack {config.pack} given, 1 wanted: a pack has no label")

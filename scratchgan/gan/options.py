@@ -3,7 +3,7 @@
 import argparse
 import sys
 import zlib
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +68,7 @@ def parser(description, models, out, steps, save_every=500, **defaults):
     game.add_argument(
         "--preset",
         choices=list(PRESETS),
-        help="the settings of a paper; what else is said on the command line comes before them",
+        help="the settings of a paper; what else is on the command line overrides them",
     )
     game.add_argument("--condition", choices=CONDITIONS, help="let both networks know the labels")
     game.add_argument("--smooth", type=float, help="label smoothing: D(x) is to be 1 - SMOOTH")
@@ -89,10 +89,10 @@ def parser(description, models, out, steps, save_every=500, **defaults):
     how.add_argument("--dtype", choices=["float32", "float64"], help="of all arrays")
 
     cures = p.add_argument_group("cures, all for the discriminator")
-    cures.add_argument("--d-norm", choices=NORMS, help="in place of the model's own BatchNorm")
-    cures.add_argument("--penalty", choices=list(PENALTIES), help="on D's slope")
+    cures.add_argument("--d-norm", choices=NORMS, help="in place of the model's BatchNorm")
+    cures.add_argument("--penalty", choices=["none", *PENALTIES], help="on D's slope")
     cures.add_argument("--penalty-weight", type=float, help="lambda or gamma; the paper's, if left")
-    cures.add_argument("--penalty-every", type=_positive, help="steps of D between two penalties")
+    cures.add_argument("--penalty-every", type=_positive, help="only at every so-many-th step of D")
     cures.add_argument("--clip-weights", type=float, help="to this size: WGAN")
     cures.add_argument("--pack", type=_positive, help="samples that are judged together: PacGAN")
     cures.add_argument(
@@ -119,15 +119,17 @@ def train_from(options, data):
     Trainer
     """
     names = [f.name for f in fields(Config) if f.name not in ("data", "classes")]
+    own = {name: getattr(options, name) for name in names}
     # So that a run is not resumed on other images:
     if isinstance(data.images, ImageFolder):
         digest = data.images.fingerprint()
     else:
         digest = f"{zlib.crc32(np.ascontiguousarray(data.images)):08x}"
     about = f"{data.name} {data.images.shape} {digest}"
-    config = Config(data=about, **{name: getattr(options, name) for name in names})
-    if config.condition and data.labels is not None:
-        config = replace(config, classes=int(data.labels.max()) + 1)
+    if options.condition and data.labels is not None:
+        about += f", labels {zlib.crc32(np.ascontiguousarray(data.labels)):08x}"
+        own["classes"] = int(data.labels.max()) + 1
+    config = Config(data=about, **own)
     steps = options.steps
     if options.epochs:
         batches = options.epochs * (len(data.images) // config.batch_size)
@@ -195,11 +197,11 @@ class _Parser(argparse.ArgumentParser):
     """Of a preset, the settings stand in for the example's defaults: all that make up a recipe."""
 
     def parse_args(self, args=None, namespace=None):
-        """Read the command line; what is said there comes before the preset."""
+        """Read the command line; what is said there overrides the preset."""
         preset = self.parse_known_args(args)[0].preset
-        if preset:
+        if preset:  # what a namespace has already, argparse does not give its default
             own = {f.name: f.default for f in fields(Config) if f.name in RECIPE}
-            self.set_defaults(**(own | PRESETS[preset].settings))
+            namespace = argparse.Namespace(**(own | PRESETS[preset].settings))
         return super().parse_args(args, namespace)
 
 

@@ -1,7 +1,8 @@
 """Recipes: which objective with which optimiser and which settings, from the papers.
 
 A preset is a set of values of `Config`. What makes up a recipe (`RECIPE`) and is not named by it
-is as in `Config`; the rest (networks, batch size, running mean, ...) stays as it is.
+is as in `Config`; the rest (networks, batch size, ...) stays as it is. The running mean of G's
+weights, too, unless the paper's samples were drawn from one.
 """
 
 from typing import NamedTuple
@@ -48,7 +49,7 @@ PRESETS = {
     ),
     "dcgan": Preset(
         "Radford et al., 2016, section 4",
-        {"loss": "non-saturating", "d_norm": "batch", **_adam(2e-4, 0.5)},
+        {"loss": "non-saturating", **_adam(2e-4, 0.5)},
     ),
     "lsgan": Preset(
         "Mao et al., 2017, section 4", {"loss": "least-squares", **_adam(2e-4, 0.5)}
@@ -87,7 +88,8 @@ PRESETS = {
         {"loss": "hinge", "d_norm": "spectral", "d_steps": 5, **_adam(2e-4, 0.0, 0.9)},
     ),
     "ttur": Preset(
-        "Heusel et al., 2017: D learns faster than G; rates of Zhang et al., 2019 (SAGAN)",
+        "Heusel et al., 2017: a rate for each player; those of Zhang et al., 2019 (SAGAN), whose "
+        "G is normalised, too",
         {"loss": "hinge", "d_norm": "spectral", **_adam(1e-4, 0.0, 0.9), "d_lr": 4e-4},
     ),
     "pacgan": Preset(
@@ -95,7 +97,8 @@ PRESETS = {
         {"loss": "non-saturating", "pack": 2, **_adam(2e-4, 0.5)},
     ),
     "r3gan": Preset(
-        "Huang et al., 2024: relativistic pairs with R1 and R2, as for stacked MNIST",
+        "Huang et al., 2024: relativistic pairs with R1 and R2; their first rate, and gamma 1, "
+        "both held where theirs fall",
         {
             "loss": "relativistic", "penalty": "r1+r2", "penalty_weight": 1.0, "d_norm": "none",
             "ema": 0.999, **_adam(2e-4, 0.0, 0.99),

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..layers import (
     BatchNorm,
+    Dropout,
     GaussianNoise,
     LayerNorm,
     LinearMap,
@@ -22,10 +23,10 @@ from ..layers import (
 
 __all__ = ["NORMS", "refit"]
 
-NORMS = ("batch", "layer", "spectral", "none")
+NORMS = ("model", "layer", "spectral", "none")
 
 
-def refit(network, sample_shape, *, norm=None, pack=1, minibatch_std=False, noise=0.0):
+def refit(network, sample_shape, *, norm="model", pack=1, minibatch_std=False, noise=0.0):
     """A discriminator with changes; its layers are used again.
 
     Parameters
@@ -34,13 +35,13 @@ def refit(network, sample_shape, *, norm=None, pack=1, minibatch_std=False, nois
         Not yet initialised.
     sample_shape : tuple of int
         Of one sample, such as (H, W, C).
-    norm : {"batch", "layer", "spectral", "none"}, optional
-        What stands where BatchNorm stood: the same, a LayerNorm over the whole sample, or nothing;
-        "spectral" takes it out, too, and normalises every weight. As it is, unless given.
+    norm : {"model", "layer", "spectral", "none"}
+        What stands where BatchNorm stood: it, as in the model; a LayerNorm over the whole sample;
+        or nothing. "spectral" takes it out, too, and normalises every weight.
     pack : int
         D judges so many samples at once: `Pack`.
     minibatch_std : bool
-        A `MinibatchStd` before the last layer with weights.
+        A `MinibatchStd` before the last layer with weights, and before the Dropout that is there.
     noise : float
         With `GaussianNoise` of this standard deviation on its input.
 
@@ -48,28 +49,33 @@ def refit(network, sample_shape, *, norm=None, pack=1, minibatch_std=False, nois
     -------
     Sequential
     """
-    if norm not in (None, *NORMS):
+    if norm not in NORMS:
         raise ValueError(f"norm {norm!r} given, one of {', '.join(NORMS)} wanted")
     layers = list(network.layers)
+    nested = [layer for layer in layers if isinstance(layer, Sequential)]
+    if nested and (norm != "model" or pack > 1 or minibatch_std):
+        raise ValueError(f"{nested[0]} inside a discriminator given, a plain list of layers wanted")
     if pack > 1:
         first = next(filter(_has_weights, layers))
         _take(first, pack * first.w.shape[-2])
         layers.insert(0, Pack(pack))
     if minibatch_std:
         last = max(i for i, layer in enumerate(layers) if _has_weights(layer))
+        while isinstance(layers[last - 1], Dropout):  # whose masks vary even where samples do not
+            last -= 1
         layers.insert(last, MinibatchStd())
     if noise:
         layers.insert(0, GaussianNoise(noise))
     x = np.zeros((2 * pack, *sample_shape), np.float32)
     fitted = []
     for layer in layers:
-        if isinstance(layer, BatchNorm) and norm not in (None, "batch"):
+        if isinstance(layer, BatchNorm) and norm != "model":
             fitted += [LayerNorm(x.shape[1:])] if norm == "layer" else []
             continue
-        if fitted and isinstance(fitted[-1], MinibatchStd):
+        if _has_weights(layer) and any(isinstance(before, MinibatchStd) for before in fitted):
             _take(layer, x.shape[-1])
         y, _ = copy.deepcopy(layer).initialize(0).forward(x)
-        if _has_weights(layer) and norm not in (None, "batch"):
+        if _has_weights(layer) and norm != "model":
             if layer.b is None:  # it had none because a BatchNorm followed
                 layer.b = Param(shape=y.shape[-1:])
             layer = SpectralNorm(layer) if norm == "spectral" else layer

@@ -179,7 +179,8 @@ class _Run:
             losses = {"D_loss": float(self.last.d_loss), "G_loss": float(self.last.g_loss)}
             self.monitor.check_finite(count, **losses)
         save_checkpoint(self.out / CHECKPOINT, self.trainer, asdict(self.config), self.fixed_noise)
-        if K := self.config.classes:
+        K = self.config.classes if self.config.condition else 0
+        if K:
             images = samples_of_classes(self.trainer.best_generator, self.fixed_noise, K)
         else:
             images = generate(self.trainer.best_generator, self.fixed_noise)

@@ -56,9 +56,9 @@ class Trainer:
         Adds l2_generator / 2 times the sum of G's squared weights to G's loss.
     regulariser : Regulariser, optional
         A penalty on D's slope; see ``penalties.py``.
-    instance_noise : (float, int)
-        The standard deviation of D's `GaussianNoise` at the start, and the steps in which it
-        falls to 0; with 0 steps, it stays. Sønderby et al., 2017, section 3.
+    instance_noise : (float, int), optional
+        Lower D's `GaussianNoise` from this standard deviation to 0 in so many steps; with 0
+        steps, it stays. Sønderby et al., 2017, section 3.
     average : EMA, optional
         Of the generator; updated with every step.
     labels : integer array (M,), optional
@@ -82,7 +82,7 @@ class Trainer:
         noise="normal",
         l2_generator=0.0,
         regulariser=None,
-        instance_noise=(0.0, 0),
+        instance_noise=None,
         average=None,
         labels=None,
     ):
@@ -104,9 +104,10 @@ class Trainer:
 
     def step(self):
         """One training step: D ``d_steps`` times, then G once. Returns a `Step`."""
-        std, steps = self.instance_noise
-        for layer in self.noise_layers:
-            layer.std = std * max(0.0, 1 - self.step_count / steps) if steps else std
+        if self.instance_noise:
+            std, steps = self.instance_noise
+            for layer in self.noise_layers:
+                layer.std = std * max(0.0, 1 - self.step_count / steps) if steps else std
         for _ in range(self.d_steps):
             x, labels = self.next_batch()
             d_loss, d_real, d_fake = self.d_step(x, labels)

@@ -23,7 +23,7 @@ class Embedding(Layer):
     classes, width : int
         K and W.
     init : callable, (rng, shape) -> array
-        Draws w. A row is not a sum over inputs, so the spread does not depend on K or W.
+        Draws w. A row is not a sum over inputs, so that N(0, 1) does for any K.
     """
 
     def __init__(self, classes, width, *, init=STANDARD):

@@ -29,6 +29,9 @@ def test_a_row_a_digit_and_samples_on_request(condition, labelled, monkeypatch, 
         assert main(["sample", str(out), "--n", "20", "--out", file, *label]) == 0
         with np.load(file) as found:
             assert found["images"].shape == (20, 28, 28)
+            wanted = [7] * 20 if label else [*range(10)] * 2
+            assert found["labels"].tolist() == wanted
+    assert main(["sample", str(out), "--out", file, "--label", "10"]) == 2
 
 
 def test_images_without_labels_are_refused(monkeypatch, capsys, tmp_path):

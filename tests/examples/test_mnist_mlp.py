@@ -56,7 +56,7 @@ def test_help_mentions_every_option_with_its_default(monkeypatch, capsys):
     for choice in ("non-saturating", "rmsprop", "mlp-small", "uniform", "float64"):
         assert choice in text
     without = {name for name in options - {"data", "classes"} if "(default:" not in said[name]}
-    off = {"condition", "d-norm", "penalty", "penalty-weight", "clip-weights", "minibatch-std"}
+    off = {"condition", "penalty-weight", "clip-weights", "minibatch-std"}
     assert without == {"resume", "epochs"} | off
 
 

@@ -117,8 +117,9 @@ def test_a_conditional_run_resumes_bit_for_bit(condition, tmp_path):
     ("labels", "message"),
     [
         (None, "no labels given, wanted by 'concat'"),
-        (np.zeros(39, int), r"labels of shape \(39,\), 0 to 0 given, 40 of 0 to 3 wanted"),
-        (np.full(40, 4), "4 to 4 given, 40 of 0 to 3 wanted"),
+        (np.zeros(39, int), r"labels of shape \(39,\), 0 to 0 given, 40 integers of 0 to 3 wanted"),
+        (np.zeros(40), "0.0 to 0.0 given, 40 integers of 0 to 3 wanted"),
+        (np.full(40, 4), "4 to 4 given, 40 integers of 0 to 3 wanted"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused(labels, message):
@@ -133,3 +134,6 @@ def test_what_cannot_be_is_refused():
         trainer_of("concat", "dcgan28")
     with pytest.raises(ValueError, match="condition 'sum' given, one of concat, projection"):
         trainer_of("sum")
+    config = Config("points", "toy", batch_size=4, condition="concat", classes=2)
+    with pytest.raises(ValueError, match="model 'toy' given, noise of more than 10 numbers"):
+        build(config, np.zeros((8, 2), "f"), "numpy", np.zeros(8, int))

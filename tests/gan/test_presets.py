@@ -100,6 +100,31 @@ def test_a_preset_replaces_the_examples_recipe_and_leaves_the_rest():
     assert parsed("--preset", "gan").d_lr == 2e-4
 
 
+def test_a_preset_is_forgotten_by_the_next_command_line():
+    reader = parser("text", ["mlp"], "runs/x", 10)
+    assert reader.parse_args(["--preset", "wgan"]).loss == "wasserstein"
+    assert reader.parse_args([]).loss == "non-saturating"
+
+
+def test_what_a_preset_switches_on_can_be_switched_off():
+    options = parsed("--preset", "wgan-gp", "--penalty", "none", "--d-norm", "model")
+    assert (options.penalty, options.d_norm) == ("none", "model")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"penalty_weight": 3.0}, "penalty_weight or penalty_every given, a penalty wanted"),
+        ({"penalty_every": 4}, "penalty_weight or penalty_every given, a penalty wanted"),
+        ({"instance_noise": -0.1}, "instance_noise -0.1 in 0 steps given"),
+        ({"instance_noise": 0.1, "instance_noise_steps": -5}, "in -5 steps given"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        trainer_of("gan", **settings)
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_what_is_said_comes_before_the_preset(order):
     words = [["--preset", "wgan-gp"], ["--d-lr", 0.5], ["--penalty-weight", 3]][::order]

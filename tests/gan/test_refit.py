@@ -9,10 +9,14 @@ from scratchgan.layers import (
     BatchNorm,
     Conv2D,
     Dense,
+    Dropout,
+    Flatten,
     GaussianNoise,
     LayerNorm,
+    LeakyReLU,
     MinibatchStd,
     Pack,
+    Sequential,
     SpectralNorm,
 )  # fmt: skip
 
@@ -34,7 +38,6 @@ def logits(network, n, shape=SHAPE):
 
 def test_nothing_asked_for_nothing_changed():
     assert repr(fitted()) == repr(model("dcgan-16x1-w4").discriminator())
-    assert repr(fitted(norm="batch")) == repr(fitted())
 
 
 @pytest.mark.parametrize(("norm", "stands"), [("none", 0), ("layer", 1), ("spectral", 0)])
@@ -72,6 +75,20 @@ def test_the_last_layer_sees_how_much_the_batch_varies(name):
     assert logits(network, 8, shape).shape == (8, 1)
 
 
+def test_dropout_does_not_look_like_variety():
+    network = fitted("mlp", minibatch_std=True)
+    kind = [type(layer) for layer in network.layers]
+    after = kind[kind.index(MinibatchStd) :]
+    assert after == [MinibatchStd, Dropout, Dense]
+    assert LeakyReLU in kind[: kind.index(MinibatchStd)]
+
+
+def test_nested_discriminators_are_refused_rather_than_half_fitted():
+    network = Sequential(Flatten(), Sequential(Dense(256, 4), BatchNorm(4)), Dense(4, 1))
+    with pytest.raises(ValueError, match="inside a discriminator given, a plain list of layers"):
+        refit(network, SHAPE, norm="none")
+
+
 def test_noise_comes_first():
     network = fitted(noise=0.3)
     assert isinstance(network.layers[0], GaussianNoise) and network.layers[0].std == 0.3
@@ -88,7 +105,7 @@ def test_everything_at_once_is_differentiated_right(norm):
 
 
 def test_an_unknown_norm_is_refused():
-    with pytest.raises(ValueError, match="norm 'group' given, one of batch, layer, spectral"):
+    with pytest.raises(ValueError, match="norm 'group' given, one of model, layer, spectral"):
         fitted(norm="group")
 
 
