@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from scratchgan.backend.workers import set_threads
 from scratchgan.data import grid, grid_modes, ring, ring_modes
-from scratchgan.gan import PRESETS, RECIPE, Config, build, draw_noise
+from scratchgan.gan import PRESETS, Config, build, draw_noise
 from scratchgan.metrics import count_modes
 from scratchgan.optim import cosine
 
@@ -82,8 +82,7 @@ def play(data, steps, job):
 def make(data, name, seed, steps):
     """A trainer for the points of a toy, and what its samples must be multiplied with."""
     points, _, _, scale = DATA[data]
-    own = {f: v for f, v in vars(Config("", "toy")).items() if f in RECIPE}
-    settings = own | PRESETS[name].settings | TOY | FAST.get(name, {})
+    settings = PRESETS[name].settings | TOY | FAST.get(name, {})
     config = Config(data, "toy", seed=seed, **settings)
     x = points(POINTS, np.random.default_rng([seed, 0])) / np.float32(scale)
     trainer = build(config, x, "numpy")

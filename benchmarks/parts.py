@@ -14,10 +14,9 @@ from types import SimpleNamespace
 
 import numpy as np
 from machine import copy_ceiling, describe, gemm_ceiling
-from step import Ours
+from step import OF_IMAGES, Ours
 
 from scratchgan.backend import numpy_ops
-from scratchgan.gan import MODELS
 
 # How many arrays of the size of its largest one an operation reads and writes.
 PASSES = {
@@ -38,7 +37,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", choices=[m for m in MODELS if m != "toy"], default="dcgan64")
+    parser.add_argument("--model", choices=OF_IMAGES, default="dcgan64")
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--steps", type=int, default=5)
     options = parser.parse_args()

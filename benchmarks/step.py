@@ -23,6 +23,7 @@ from scratchgan.data import Batches, to_unit
 from scratchgan.gan import MODELS, Config, build, draw_noise
 from scratchgan.layers import Dropout, LinearMap
 
+OF_IMAGES = [name for name in MODELS if name != "toy"]
 HERE = Path(__file__).parent
 AGREE = 1e-7  # largest relative difference of a loss or a gradient
 VALIDATED = 3
@@ -33,7 +34,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", choices=[m for m in MODELS if m != "toy"], default="mlp")
+    parser.add_argument("--model", choices=OF_IMAGES, default="mlp")
     parser.add_argument("--against", choices=["torch"], help="time this too, and print the ratio")
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=15, help="pairs of timed blocks")

@@ -14,7 +14,6 @@ from ..layers import (
     Dense,
     Embedding,
     Flatten,
-    LinearMap,
     Param,
     Projection,
     Reshape,
@@ -22,6 +21,7 @@ from ..layers import (
     SpectralNorm,
 )  # fmt: skip
 from ..layers.init import normal
+from .refit import has_weights, take
 
 __all__ = ["CONDITIONS", "WIDTH", "conditional_discriminator", "conditional_generator"]
 
@@ -75,7 +75,7 @@ def conditional_discriminator(network, condition, classes):
                 f"concat with {first} given, a first layer that is Dense wanted; "
                 "with convolutions take projection or classifier"
             )
-        first.w = Param(shape=(first.w.shape[0] + WIDTH, first.w.shape[1]), init=first.w.init)
+        take(first, first.w.shape[0] + WIDTH)
         return ConcatLabels(network, Embedding(classes, WIDTH))
     if condition == "classifier":
         last.w = Param(shape=(*kernel, n_in, n_out + classes), init=last.w.init)
@@ -98,4 +98,4 @@ def conditional_discriminator(network, condition, classes):
 def _inner(layer):
     """The layer itself, or the one in a SpectralNorm, if it has weights; else None."""
     layer = layer.layer if isinstance(layer, SpectralNorm) else layer
-    return layer if isinstance(layer, LinearMap) and layer.w is not None else None
+    return layer if has_weights(layer) else None

@@ -146,13 +146,11 @@ def _check_labels(config, labels, n):
     """Refuse what no conditional run can be made of."""
     if labels is None:
         raise ValueError(f"data {config.data}: no labels given, wanted by {config.condition!r}")
-    integers = np.asarray(labels).dtype.kind in "iu"
-    if (
-        not integers
-        or np.shape(labels) != (n,)
-        or not 0 <= np.min(labels) <= np.max(labels) < config.classes
-    ):
-        given = f"labels of shape {np.shape(labels)}, {np.min(labels)} to {np.max(labels)} given"
+    labels = np.asarray(labels)
+    low, high = labels.min(), labels.max()
+    fit = labels.dtype.kind in "iu" and labels.shape == (n,)
+    if not (fit and 0 <= low <= high < config.classes):
+        given = f"labels of shape {labels.shape}, {low} to {high} given"
         raise ValueError(f"{given}, {n} integers of 0 to {config.classes - 1} wanted")
     if config.pack > 1:
         raise ValueError(f"pack {config.pack} given, 1 wanted: a pack has no label")

@@ -56,11 +56,11 @@ def refit(network, sample_shape, *, norm="model", pack=1, minibatch_std=False, n
     if nested and (norm != "model" or pack > 1 or minibatch_std):
         raise ValueError(f"{nested[0]} inside a discriminator given, a plain list of layers wanted")
     if pack > 1:
-        first = next(filter(_has_weights, layers))
-        _take(first, pack * first.w.shape[-2])
+        first = next(filter(has_weights, layers))
+        take(first, pack * first.w.shape[-2])
         layers.insert(0, Pack(pack))
     if minibatch_std:
-        last = max(i for i, layer in enumerate(layers) if _has_weights(layer))
+        last = max(i for i, layer in enumerate(layers) if has_weights(layer))
         while isinstance(layers[last - 1], Dropout):  # whose masks vary even where samples do not
             last -= 1
         layers.insert(last, MinibatchStd())
@@ -72,10 +72,10 @@ def refit(network, sample_shape, *, norm="model", pack=1, minibatch_std=False, n
         if isinstance(layer, BatchNorm) and norm != "model":
             fitted += [LayerNorm(x.shape[1:])] if norm == "layer" else []
             continue
-        if _has_weights(layer) and any(isinstance(before, MinibatchStd) for before in fitted):
-            _take(layer, x.shape[-1])
+        if has_weights(layer) and any(isinstance(before, MinibatchStd) for before in fitted):
+            take(layer, x.shape[-1])
         y, _ = copy.deepcopy(layer).initialize(0).forward(x)
-        if _has_weights(layer) and norm != "model":
+        if has_weights(layer) and norm != "model":
             if layer.b is None:  # it had none because a BatchNorm followed
                 layer.b = Param(shape=y.shape[-1:])
             layer = SpectralNorm(layer) if norm == "spectral" else layer
@@ -84,11 +84,12 @@ def refit(network, sample_shape, *, norm="model", pack=1, minibatch_std=False, n
     return Sequential(*fitted)
 
 
-def _has_weights(layer):
+def has_weights(layer):
+    """Whether it is a linear map with weights."""
     return isinstance(layer, LinearMap) and layer.w is not None
 
 
-def _take(layer, n_in):
+def take(layer, n_in):
     """Let a Dense or Conv2D have so many inputs: the last axis but one of w."""
     *kernel, _, n_out = layer.w.shape
     layer.w = Param(shape=(*kernel, n_in, n_out), init=layer.w.init)
