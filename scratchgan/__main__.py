@@ -11,6 +11,7 @@ from .catalogue import layer_cases, loss_cases, network_cases, penalty_cases
 from .files import write_atomically
 from .gan import draw_noise, generate, load_generator, z_dim
 from .gan.options import exit_status
+from .gan.score import digit_judge, score_run
 from .gradcheck import ADJOINT, FIRST, SECOND, check, check_loss
 from .layers import Layer
 from .plots import sample_grid, save_image
@@ -35,6 +36,13 @@ def main(argv=None):
     job.add_argument("--seed", type=int, default=0)
     job.add_argument("--backend", choices=["auto", "numpy", "cupy"], default="auto")
     job.set_defaults(run=sample)
+
+    job = jobs.add_parser("score", help="how near a run's digits are to MNIST's")
+    job.add_argument("run_dir", type=Path, nargs="+", help="the --out of training runs")
+    job.add_argument("--data", help="folder with MNIST's files")
+    job.add_argument("--seed", type=int, default=0)
+    job.add_argument("--backend", choices=["auto", "numpy", "cupy"], default="auto")
+    job.set_defaults(run=score)
 
     options = parser.parse_args(argv)
     return exit_status(lambda: options.run(options))
@@ -100,6 +108,25 @@ def sample(options):
         arrays = {"images": images} | ({} if labels is None else {"labels": labels})
         write_atomically(options.out, lambda file: np.savez_compressed(file, **arrays))
     print(f"{options.out}: {options.n} images from {options.run_dir}")
+    return 0
+
+
+def score(options):
+    """A table with a line a run."""
+    judge = digit_judge(options.data)
+    print(
+        "| run | FID | times that of real digits | precision | recall | KL of classes | as asked |"
+    )
+    print("|---|---:|---:|---:|---:|---:|---:|")
+    for run_dir in options.run_dir:
+        found = score_run(
+            run_dir, options.data, seed=options.seed, backend=options.backend, judge=judge
+        )
+        asked = "" if found.accuracy is None else f"{found.accuracy:.1%}"
+        print(
+            f"| {run_dir} | {found.fid:.2f} | {found.fid / found.floor:.1f} "
+            f"| {found.precision:.3f} | {found.recall:.3f} | {found.classes_kl:.4f} | {asked} |"
+        )
     return 0
 
 

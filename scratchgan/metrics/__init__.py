@@ -1,6 +1,10 @@
 """Scores of generated samples."""
 
+from .classifier import digit_classifier, embed, fit_classifier, predict
 from .features import frechet_distance, precision_recall
 from .modes import ModeCount, count_classes, count_modes
 
-__all__ = ["ModeCount", "count_classes", "count_modes", "frechet_distance", "precision_recall"]
+__all__ = [
+    "ModeCount", "count_classes", "count_modes", "digit_classifier", "embed", "fit_classifier",
+    "frechet_distance", "precision_recall", "predict",
+]  # fmt: skip
