@@ -165,6 +165,26 @@ def dcgan(size=64, channels=3, width=64, upsample=False, dropout=0.0):
     return Model(generator, discriminator, 100, (size, size, channels))
 
 
+def stacked_generator():
+    """100 -> 256 -> 7x7x64 -> 14x14x32 -> 28x28x3, for Stacked MNIST."""
+    return Sequential(
+        Dense(100, 256, bias=False), BatchNorm(256), ReLU(),
+        Dense(256, 7 * 7 * 64, bias=False), Reshape((7, 7, 64)), BatchNorm(64), ReLU(),
+        ConvTranspose2D(64, 32, kernel=4, stride=2, padding=1, bias=False), BatchNorm(32), ReLU(),
+        ConvTranspose2D(32, 3, kernel=4, stride=2, padding=1), Tanh(),
+    )  # fmt: skip
+
+
+def stacked_discriminator():
+    """28x28x3 -> 14x14x32 -> 7x7x64 -> 256 -> 1: three digits are told apart behind the pixels."""
+    return Sequential(
+        Conv2D(3, 32, kernel=4, stride=2, padding=1), LeakyReLU(0.2),
+        Conv2D(32, 64, kernel=4, stride=2, padding=1), LeakyReLU(0.2),
+        Flatten(), Dense(7 * 7 * 64, 256), LeakyReLU(0.2),
+        Dense(256, 1),
+    )  # fmt: skip
+
+
 def toy_generator():
     """2-256-256-256-2, for points in the plane."""
     return Sequential(
@@ -191,6 +211,7 @@ MODELS = {
     "dcgan28": Model(dcgan28_generator, dcgan28_discriminator, 100, (28, 28, 1)),
     "dcgan32": dcgan(32),
     "dcgan64": dcgan(64),
+    "stacked": Model(stacked_generator, stacked_discriminator, 100, (28, 28, 3)),
     "toy": Model(toy_generator, toy_discriminator, 2, (2,)),
 }
 
