@@ -67,6 +67,8 @@ def softmax_cross_entropy(logits, labels):
     ----------
     logits : array (N, K)
     labels : integer array (N,), values 0 to K - 1
+        The range is looked at on the host only, as in `Embedding`: of labels on a device, the host
+        would have to wait for them.
 
     Returns
     -------
@@ -79,12 +81,14 @@ def softmax_cross_entropy(logits, labels):
         The labels are not N integers in that range.
     """
     N, K = logits.shape
-    xp = ops_of(logits).xp
-    labels = xp.asarray(labels)
+    ops = ops_of(logits)
+    xp, labels = ops.xp, labels if hasattr(labels, "shape") else np.asarray(labels)
     if labels.shape != (N,) or labels.dtype.kind not in "iu":
         raise ValueError(f"labels {labels.dtype} {labels.shape} given, {N} integers wanted")
-    if N and not 0 <= int(labels.min()) <= int(labels.max()) < K:
+    on_host = isinstance(labels, np.ndarray)
+    if on_host and N and not 0 <= labels.min() <= labels.max() < K:
         raise ValueError(f"labels {labels.min()} to {labels.max()} given, 0 to {K - 1} wanted")
+    labels = ops.asarray(labels)
     shifted = logits - logits.max(1, keepdims=True)  # (N, K): e^shifted cannot overflow
     e = xp.exp(shifted)
     total = e.sum(1, keepdims=True)  # (N, 1)

@@ -1,15 +1,16 @@
 """The names and signatures of ``numpy_ops``, on CuPy. Imported only when a device is asked for."""
 
 import cupy as cp
+import numpy as np
 
 from .conv_reference import conv2d, conv2d_adjoint, conv2d_weight_grad
 
 __all__ = [
     "adam_", "add_bias_", "asarray", "channel_affine", "channel_affine_grad", "channel_moments",
     "channel_sums", "claim_cores", "conv2d", "conv2d_adjoint", "conv2d_weight_grad",
-    "device_count", "ema_",
-    "leaky_relu", "leaky_relu_grad", "matmul", "rmsprop_", "sgd_", "sigmoid", "softplus",
-    "sum_rows", "synchronize", "to_host", "xp",
+    "device_count", "draw", "ema_",
+    "leaky_relu", "leaky_relu_grad", "matmul", "numbers", "rmsprop_", "room", "sgd_", "sigmoid",
+    "softplus", "sum_rows", "synchronize", "to_host", "xp",
 ]  # fmt: skip
 
 name = "cupy"
@@ -24,6 +25,24 @@ def asarray(x, dtype=None):
 def to_host(x):
     """The NumPy array with the values of ``x``; waits for them."""
     return cp.asnumpy(x)
+
+
+def draw(make, shape, dtype):
+    """What the host draws for a training step, copied here through pinned memory.
+
+    The host does not wait for the copy: CuPy keeps the pinned memory until it is done.
+    """
+    return cp.asarray(np.asarray(make(), dtype))
+
+
+def numbers(make, count):
+    """So many numbers for a training step, from ``make()``: arguments of kernels."""
+    return make()
+
+
+def room():
+    """Bytes that data can take up on the device: half of what is free now."""
+    return cp.cuda.runtime.memGetInfo()[0] // 2
 
 
 def device_count():
@@ -80,13 +99,13 @@ def rmsprop_(theta, grad, square, lr, alpha, eps):
     theta -= lr * grad / (cp.sqrt(square) + eps)
 
 
-def adam_(theta, grad, m, v, lr, beta1, beta2, eps, t):
+def adam_(theta, grad, m, v, rate, beta1, beta2, eps):
     """One step of Adam, written into theta, m and v; see ``numpy_ops.adam_``."""
     m *= beta1
     m += (1 - beta1) * grad
     v *= beta2
     v += (1 - beta2) * grad * grad
-    theta -= (lr / (1 - beta1**t)) * m / (cp.sqrt(v / (1 - beta2**t)) + eps)
+    theta -= rate * m / (cp.sqrt(v) + eps)
 
 
 def ema_(mean, theta, decay):

@@ -3,6 +3,8 @@
 Functions whose name ends in an underscore write into their first argument.
 """
 
+import math
+
 import numpy as np
 
 from .conv_fast import conv2d, conv2d_adjoint, conv2d_weight_grad
@@ -21,9 +23,9 @@ from .workers import buffer, claim_cores, matmul
 __all__ = [
     "adam_", "add_bias_", "asarray", "channel_affine", "channel_affine_grad", "channel_moments",
     "channel_sums", "claim_cores", "conv2d", "conv2d_adjoint", "conv2d_weight_grad",
-    "device_count", "ema_",
-    "leaky_relu", "leaky_relu_grad", "matmul", "rmsprop_", "sgd_", "sigmoid", "softplus",
-    "sum_rows", "synchronize", "to_host", "xp",
+    "device_count", "draw", "ema_",
+    "leaky_relu", "leaky_relu_grad", "matmul", "numbers", "rmsprop_", "room", "sgd_", "sigmoid",
+    "softplus", "sum_rows", "synchronize", "to_host", "xp",
 ]  # fmt: skip
 
 name = "numpy"
@@ -43,6 +45,25 @@ def asarray(x, dtype=None):
 def to_host(x):
     """The NumPy array with the values of ``x``."""
     return np.asarray(x)
+
+
+def draw(make, shape, dtype):
+    """What the host draws for a training step: ``make()``, an array of this shape, here.
+
+    Everything random, and whatever else a step takes from the host, comes this way; so that a step
+    that was recorded once can be given the draws of another step (see ``gan/graph.py``).
+    """
+    return np.asarray(make(), dtype)
+
+
+def numbers(make, count):
+    """So many numbers for a training step, from ``make()``: those that change from step to step."""
+    return make()
+
+
+def room():
+    """Bytes that data can take up here; on the host, they are there already."""
+    return math.inf
 
 
 def device_count():
@@ -85,16 +106,10 @@ def rmsprop_(theta, grad, square, lr, alpha, eps):
         w -= step
 
 
-def adam_(theta, grad, m, v, lr, beta1, beta2, eps, t):
-    """One step of Adam, written into theta, m and v.
-
-    With m_hat = m / (1 - beta1^t) and v_hat = v / (1 - beta2^t), after the update of m and v:
-    theta -= lr * m_hat / (sqrt(v_hat) + eps).
-    Kingma and Ba, "Adam", 2015, algorithm 1.
+def adam_(theta, grad, m, v, rate, beta1, beta2, eps):
+    """m = beta1 * m + (1 - beta1) * grad;  v = beta2 * v + (1 - beta2) * grad^2;
+    theta -= rate * m / (sqrt(v) + eps).
     """
-    # The same as lr * m_hat / (sqrt(v_hat) + eps), with fewer passes over the arrays:
-    correct = (1 - beta2**t) ** 0.5
-    rate, eps = lr * correct / (1 - beta1**t), eps * correct
     for w, g, m_, v_ in _blocks(theta, grad, m, v):
         step = buffer("adam", g.shape, g.dtype)
         m_ *= beta1

@@ -30,8 +30,9 @@ from .checkpoint import (
     save_checkpoint,
 )  # fmt: skip
 from .config import Config, build, make_generator
+from .feed import draw_noise
 from .monitor import Monitor, spread
-from .trainer import draw_noise, generate
+from .trainer import generate
 
 __all__ = ["Stopped", "load_generator", "samples_of_classes", "train"]
 
