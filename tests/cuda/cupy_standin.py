@@ -35,6 +35,7 @@ class Device:
     def __init__(self):
         self.reset()
         self.recorded = None  # launches of the capture that is going on
+        self.done = {}  # how much each stream has been given to do
         self.streams = [Stream(self)]
         self.default_pool = MemoryPool()
         self.pools = [self.default_pool]
@@ -86,10 +87,10 @@ class Device:
     def stream_works(self):
         """The current stream does something: it must have waited for all others."""
         now = self.streams[-1]
-        for other, done in Stream.done.items():
+        for other, done in self.done.items():
             if other is not now and now.seen.get(other, 0) < done:
                 raise RuntimeError("a race: this stream did not wait for another one's work")
-        Stream.done[now] = Stream.done.get(now, 0) + 1
+        self.done[now] = self.done.get(now, 0) + 1
 
     def upload(self, array):
         """A copy of a host array."""
@@ -345,8 +346,6 @@ ndarray.__module__ = "cupy"
 class Stream:
     """An order of work. Two of them wait for each other only where told to."""
 
-    done = weakref.WeakKeyDictionary()  # how much each has been given to do
-
     def __init__(self, device, null=False, non_blocking=False):
         self._device, self.seen = device, {}
 
@@ -358,7 +357,7 @@ class Stream:
         self._device.streams.pop()
 
     def record(self, event=None):
-        return dict(self.seen) | {self: Stream.done.get(self, 0)}
+        return dict(self.seen) | {self: self._device.done.get(self, 0)}
 
     def wait_event(self, event):
         self.seen |= {s: max(n, self.seen.get(s, 0)) for s, n in event.items()}
@@ -367,7 +366,7 @@ class Stream:
         if self._device.recorded is not None:
             raise RuntimeError("the current stream is capturing: no synchronisation")
         self._device.waits += 1
-        for other in (*self._device.streams, *Stream.done):
+        for other in (*self._device.streams, *self._device.done):
             other.wait_event(self.record())
 
     def begin_capture(self, mode=None):
