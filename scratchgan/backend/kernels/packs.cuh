@@ -1,10 +1,8 @@
-// What all kernels share; it stands before each of the .cu files when they are compiled.
-//
-// REAL is float or double. THREADS, the threads of a block, and how many blocks there are: see
-// cuda.py. The formulas are those of numpy_ops.py, in the same letters; an array that Python
-// writes (R, C) is here R rows of C numbers, one after the other.
+// Arrays read and written in packs of 16 bytes, the most that one thread moves at once.
 
-constexpr int LANES = 16 / sizeof(REAL);  // the numbers that one load of 16 bytes brings
+// REAL is float or double, THREADS the number of threads in a block: see cuda.py.
+
+constexpr int LANES = 16 / sizeof(REAL);  // the numbers of a full pack
 
 template <int L>
 struct alignas(L * sizeof(REAL)) Pack {
@@ -38,4 +36,18 @@ __device__ void lanes(F f, int first, size_t i, A*... a) {
         for (int l = 0; l < L; l++) f(first + l, p.at[l]...);
         (store<L>(a, i, p), ...);
     }(load<L>(a, i)...);
+}
+
+// f(a[i]...) for all n places; threads take turns, as many times as it needs.
+template <typename F, typename... A>
+__device__ void each(long long n, F f, A*... a) {
+    auto ignore_lane = [&](int, auto&... numbers) { f(numbers...); };
+    long long step = (long long)gridDim.x * THREADS, done = 0;
+    long long own = (long long)blockIdx.x * THREADS + threadIdx.x;
+    if (aligned(a...)) {
+        done = n - n % LANES;
+        for (long long i = own * LANES; i < done; i += step * LANES)
+            lanes<LANES>(ignore_lane, 0, i, a...);
+    }
+    for (long long i = done + own; i < n; i += step) lanes<1>(ignore_lane, 0, i, a...);
 }
