@@ -17,15 +17,17 @@ from .fused import (
     leaky_relu,
     leaky_relu_grad,
     sum_rows,
+    tanh,
+    tanh_grad,
 )  # fmt: skip
 from .workers import buffer, claim_cores, matmul
 
 __all__ = [
-    "adam_", "add_bias_", "asarray", "channel_affine", "channel_affine_grad", "channel_moments",
-    "channel_sums", "claim_cores", "conv2d", "conv2d_adjoint", "conv2d_weight_grad",
-    "device_count", "draw", "ema_",
-    "leaky_relu", "leaky_relu_grad", "matmul", "numbers", "rmsprop_", "room", "sgd_", "sigmoid",
-    "softplus", "sum_rows", "synchronize", "to_host", "xp",
+    "adam_", "add_bias_", "add_rows_", "asarray", "batch_moments_", "batch_norm", "batch_norm_grad",
+    "batch_norm_sums_", "binary_cross_entropy", "claim_cores", "conv2d", "conv2d_adjoint",
+    "conv2d_weight_grad", "device_count", "draw", "ema_", "leaky_relu", "leaky_relu_grad", "matmul",
+    "numbers", "rmsprop_", "room", "sgd_", "sigmoid", "softplus", "sum_rows", "synchronize", "tanh",
+    "tanh_grad", "to_host", "xp",
 ]  # fmt: skip
 
 name = "numpy"
@@ -84,6 +86,61 @@ def sigmoid(x):
 def softplus(x):
     """log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), which cannot overflow."""
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def binary_cross_entropy(logits, target):
+    """Mean of -target log D - (1 - target) log(1 - D), D = sigmoid(logits); and its gradient."""
+    # Both terms are positive, and each is small where the logit is right: nothing cancels.
+    value = (target * softplus(-logits) + (1 - target) * softplus(logits)).mean()
+    slope = (1 - target) * sigmoid(logits) - target * sigmoid(-logits)
+    return value, slope / logits.size
+
+
+def add_rows_(total, a):
+    """total += the sum of the rows of a:  (C,), (R, C)."""
+    total += sum_rows(a)
+
+
+# Batch normalisation of x (..., C): the passes over x are in ``fused.py``; here is what remains,
+# which is (C,). M is the number of values of a channel.
+
+
+def batch_moments_(running_mean, running_var, x, decay, eps):
+    """Mean and sigma = sqrt(variance + eps) of each channel: (C,), (C,).
+
+    Both moments are taken into their running averages, running = decay * running + (1 - decay) *
+    batch, the variance with M - 1 in its denominator.
+    """
+    M = x.size // x.shape[-1]
+    mean, var = channel_moments(x)
+    for running, batch in (running_mean, mean), (running_var, var * M / (M - 1)):
+        running *= decay
+        running += (1 - decay) * batch
+    return mean, np.sqrt(var + eps)
+
+
+def batch_norm(x, mean, sigma, gamma, beta):
+    """gamma x̂ + beta, with x̂ = (x - mean) / sigma."""
+    return channel_affine(x, mean, gamma / sigma, beta)
+
+
+def batch_norm_sums_(dgamma, dbeta, dy, x, mean, sigma):
+    """s = sum of dy and q = sum of x̂ dy of each channel: (C,), (C,).
+
+    Unless they are None, dbeta += s and dgamma += q, for it was: y = gamma x̂ + beta.
+    """
+    s, q = channel_sums(dy, x, mean)
+    q /= sigma
+    if dgamma is not None:
+        dgamma += q
+        dbeta += s
+    return s, q
+
+
+def batch_norm_grad(dy, x, mean, sigma, gamma, s, q):
+    """dx = gamma (dy - s / M - x̂ q / M) / sigma, with the sums of `batch_norm_sums_`."""
+    M, a = x.size // x.shape[-1], gamma / sigma
+    return channel_affine_grad(dy, x, mean, a, -a * q / (M * sigma), -a * s / M)
 
 
 def sgd_(theta, grad, velocity, lr, momentum):

@@ -107,7 +107,7 @@ class SpectralNorm(Layer):
         self.add_to_w(inner.weight_grad(x, dy), cache)
         b = self.layer.b
         if b is not None:
-            b.grad += ops_of(dy).sum_rows(dy.reshape(-1, dy.shape[-1]))
+            ops_of(dy).add_rows_(b.grad, dy.reshape(-1, dy.shape[-1]))
 
     def double_backward(self, t, dy, cache):
         """B = <A(Ŵ) t, dy>: dB/dŴ is weight_grad(t, dy), and goes on to W as G does."""

@@ -474,7 +474,7 @@ def _elementwise(cupy, device):
     def empty(shape, dtype=float, order="C"):
         _check_dtype(dtype)
         dtype = np.dtype(dtype)
-        return device.array(np.full(shape, GARBAGE.get(dtype.kind, 0), dtype))
+        return device.array(np.full(shape, GARBAGE.get(dtype.kind, 0), dtype))  # no launch
 
     def full(shape, value, dtype=None):
         return device.launch(lambda: np.full(shape, value, dtype))
@@ -506,7 +506,8 @@ def _elementwise(cupy, device):
     def moveaxis(a, source, destination):
         return a._view(np.moveaxis(a._a, source, destination))
 
-    def ascontiguousarray(a):
+    def ascontiguousarray(a, dtype=None):
+        a = a if dtype is None else a.astype(dtype, copy=False)
         return a if a.flags.c_contiguous else a.copy()
 
     def may_share_memory(a, b):

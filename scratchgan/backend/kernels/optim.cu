@@ -1,0 +1,40 @@
+// Optimisers, each one pass over the flat vectors. Coefficients come in double and are rounded
+// once: in float, 1 - beta2 would be wrong in the fifth digit.
+
+#include "packs.cuh"
+
+extern "C" __global__ void sgd(REAL* theta, const REAL* grad, REAL* velocity, double lr,
+                               double momentum, long long n) {
+    REAL rate = lr, keep = momentum;
+    each(n, [=](REAL& w, REAL g, REAL& v) {
+        v = keep * v + g;
+        w -= rate * v;
+    }, theta, grad, velocity);
+}
+
+extern "C" __global__ void rmsprop(REAL* theta, const REAL* grad, REAL* square, double lr,
+                                   double alpha, double eps, long long n) {
+    REAL rate = lr, keep = alpha, add = 1 - alpha, tiny = eps;
+    each(n, [=](REAL& w, REAL g, REAL& s) {
+        s = keep * s + add * g * g;
+        w -= rate * (g / (sqrt(s) + tiny));
+    }, theta, grad, square);
+}
+
+// theta -= rate * m / (sqrt(v) + eps): rate and eps hold the corrections by 1 - beta^t, so that
+// they are all of the step that depends on t and lr.
+extern "C" __global__ void adam(REAL* theta, const REAL* grad, REAL* m, REAL* v, double rate,
+                                double beta1, double beta2, double eps, long long n) {
+    REAL step = rate, tiny = eps;
+    REAL keep1 = beta1, add1 = 1 - beta1, keep2 = beta2, add2 = 1 - beta2;
+    each(n, [=](REAL& w, REAL g, REAL& m, REAL& v) {
+        m = keep1 * m + add1 * g;
+        v = keep2 * v + add2 * g * g;
+        w -= step * (m / (sqrt(v) + tiny));
+    }, theta, grad, m, v);
+}
+
+extern "C" __global__ void ema(REAL* mean, const REAL* theta, double decay, long long n) {
+    REAL add = 1 - decay;
+    each(n, [=](REAL& m, REAL w) { m += add * (w - m); }, mean, theta);
+}
