@@ -86,6 +86,8 @@ class Device:
 
     def stream_works(self):
         """The current stream does something: it must have waited for all others."""
+        if self.recorded is not None:
+            return
         now = self.streams[-1]
         for other, done in self.done.items():
             if other is not now and now.seen.get(other, 0) < done:
@@ -272,7 +274,11 @@ class ndarray:  # noqa: N801
     __mul__, __rmul__ = _operator(np.multiply), _operator(np.multiply, reflected=True)
     __truediv__, __rtruediv__ = _operator(np.divide), _operator(np.divide, reflected=True)
     __floordiv__, __mod__ = _operator(np.floor_divide), _operator(np.mod)
-    __pow__, __and__, __or__ = _operator(np.power), _operator(np.bitwise_and), _operator(np.bitwise_or)
+    __pow__, __and__, __or__ = (
+        _operator(np.power),
+        _operator(np.bitwise_and),
+        _operator(np.bitwise_or),
+    )
     __lt__, __le__, __gt__ = _operator(np.less), _operator(np.less_equal), _operator(np.greater)
     __ge__, __eq__, __ne__ = (
         _operator(np.greater_equal), _operator(np.equal), _operator(np.not_equal),
@@ -380,8 +386,9 @@ class Stream:
 
     def end_capture(self):
         device = self._device
-        launches, device.recorded = device.recorded, None
-        return Graph(device, launches, device.used_pools)
+        launches, pools = device.recorded, device.used_pools
+        device.recorded = device.used_pools = device.capturing = None
+        return Graph(device, launches, pools)
 
 
 class Graph:
