@@ -9,19 +9,24 @@ import functools
 import cupy as cp
 import numpy as np
 
+from . import cublas
 from .conv_reference import out_size
 from .cuda import families, for_columns, for_numbers, for_partials, for_sums, options, source
 
 __all__ = [
-    "adam_", "add_bias_", "add_rows_", "asarray", "batch_moments_", "batch_norm", "batch_norm_grad",
-    "batch_norm_sums_", "binary_cross_entropy", "claim_cores", "conv2d", "conv2d_adjoint",
-    "conv2d_weight_grad", "device_count", "draw", "ema_", "leaky_relu", "leaky_relu_grad", "matmul",
-    "numbers", "rmsprop_", "room", "sgd_", "sigmoid", "softplus", "sum_rows", "synchronize", "tanh",
-    "tanh_grad", "to_host", "xp",
+    "adam_", "add_bias_", "add_rows_", "allow_tf32", "asarray", "batch_moments_", "batch_norm",
+    "batch_norm_grad", "batch_norm_sums_", "binary_cross_entropy", "claim_cores", "conv2d",
+    "conv2d_adjoint", "conv2d_weight_grad", "device_count", "draw", "ema_", "leaky_relu",
+    "leaky_relu_grad", "matmul", "numbers", "rmsprop_", "room", "sgd_", "sigmoid", "softplus",
+    "sum_rows", "synchronize", "tanh", "tanh_grad", "to_host", "xp",
 ]  # fmt: skip
 
 name = "cupy"
 xp = cp
+
+
+class _State:
+    tf32 = False
 
 
 def asarray(x, dtype=None):
@@ -68,7 +73,14 @@ def synchronize():
 
 def matmul(a, b):
     """The product of two matrices: (R, K), (K, C) -> (R, C)."""
-    return a @ b
+    if cublas.library() is None:
+        return a @ b
+    return cublas.gemm(a, b, _State.tf32)
+
+
+def allow_tf32(allowed):
+    """From now on, products of float32 matrices may round their entries to 10 bits, or may not."""
+    _State.tf32 = allowed
 
 
 @functools.cache

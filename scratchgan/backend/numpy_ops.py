@@ -23,11 +23,11 @@ from .fused import (
 from .workers import buffer, claim_cores, matmul
 
 __all__ = [
-    "adam_", "add_bias_", "add_rows_", "asarray", "batch_moments_", "batch_norm", "batch_norm_grad",
-    "batch_norm_sums_", "binary_cross_entropy", "claim_cores", "conv2d", "conv2d_adjoint",
-    "conv2d_weight_grad", "device_count", "draw", "ema_", "leaky_relu", "leaky_relu_grad", "matmul",
-    "numbers", "rmsprop_", "room", "sgd_", "sigmoid", "softplus", "sum_rows", "synchronize", "tanh",
-    "tanh_grad", "to_host", "xp",
+    "adam_", "add_bias_", "add_rows_", "allow_tf32", "asarray", "batch_moments_", "batch_norm",
+    "batch_norm_grad", "batch_norm_sums_", "binary_cross_entropy", "claim_cores", "conv2d",
+    "conv2d_adjoint", "conv2d_weight_grad", "device_count", "draw", "ema_", "leaky_relu",
+    "leaky_relu_grad", "matmul", "numbers", "rmsprop_", "room", "sgd_", "sigmoid", "softplus",
+    "sum_rows", "synchronize", "tanh", "tanh_grad", "to_host", "xp",
 ]  # fmt: skip
 
 name = "numpy"
@@ -66,6 +66,10 @@ def numbers(make, count):
 def room():
     """Bytes that data can take up here; on the host, they are there already."""
     return math.inf
+
+
+def allow_tf32(allowed):
+    """Of tensor cores; nothing to do on a CPU."""
 
 
 def device_count():

@@ -36,6 +36,7 @@ class Device:
         self.reset()
         self.recorded = None  # launches of the capture that is going on
         self.done = {}  # how much each stream has been given to do
+        self.blocks = {}  # all memory that is in use: address -> array
         self.streams = [Stream(self)]
         self.default_pool = MemoryPool()
         self.pools = [self.default_pool]
@@ -82,7 +83,25 @@ class Device:
         """A fresh device array, from the pool that is in use."""
         if self.recorded is not None:
             self.used_pools.add(self.pools[-1])
+        a = np.array(a, order="C", copy=None if a.base is None else True)
+        start = a.ctypes.data
+        self.blocks[start] = weakref.ref(a, lambda gone: self._free(start, gone))
         return ndarray(a, self)
+
+    def _free(self, start, gone):
+        if self.blocks.get(start) is gone:
+            del self.blocks[start]
+
+    def matrix(self, pointer, rows, columns, step, dtype):
+        """The matrix, columns first, that lies at an address; all of it in memory in use."""
+        dtype = np.dtype(dtype)
+        size = (step * (columns - 1) + rows) * dtype.itemsize
+        for block in [ref() for ref in self.blocks.values()]:
+            offset = pointer - block.ctypes.data
+            if 0 <= offset and offset + size <= block.nbytes:
+                strides = dtype.itemsize, step * dtype.itemsize
+                return np.ndarray((rows, columns), dtype, block, offset, strides)
+        raise ValueError(f"{size} bytes at {pointer:#x} are in no array")
 
     def stream_works(self):
         """The current stream does something: it must have waited for all others."""
@@ -354,6 +373,7 @@ class Stream:
 
     def __init__(self, device, null=False, non_blocking=False):
         self._device, self.seen = device, {}
+        self.ptr = id(self)
 
     def __enter__(self):
         self._device.streams.append(self)
