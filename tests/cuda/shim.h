@@ -35,11 +35,17 @@ struct Fiber {
     dim3 threadIdx;
     bool done;
 };
-static ucontext_t scheduler;
+static ucontext_t scheduler, way_out;
 static Fiber* running;
 static void (*body)(void**);
 static void** arguments;
-static const char* failure;
+static const char* volatile failure;
+
+// Leave the kernel, from whichever of its threads.
+static void fail(const char* why) {
+    failure = why;
+    setcontext(&way_out);
+}
 
 static void run_thread() {
     body(arguments);
@@ -71,10 +77,8 @@ static void run_fibers(Fiber* fibers, char* stacks, unsigned threads, bool backw
             swapcontext(&scheduler, &running->place);
             ended += running->done;
         }
-        if (ended && ended < threads) {
-            failure = "__syncthreads() was reached by some threads of a block and not by others";
-            return;
-        }
+        if (ended && ended < threads)
+            fail("__syncthreads() was reached by some threads of a block and not by others");
         left -= ended;
     }
 }
@@ -88,6 +92,7 @@ static const char* launch(void (*kernel)(void**), void** args, const unsigned* s
     body = kernel, arguments = args, failure = nullptr;
     Fiber* fibers = meets ? new Fiber[threads] : nullptr;
     char* stacks = meets ? static_cast<char*>(malloc(threads * STACK)) : nullptr;
+    getcontext(&way_out);  // where `fail` goes on
     for (unsigned k = 0; k < blocks && !failure; k++) {
         unsigned b = backwards ? blocks - 1 - k : k;
         blockIdx = {b % gridDim.x, b / gridDim.x % gridDim.y, b / gridDim.x / gridDim.y};
@@ -108,4 +113,12 @@ static const char* launch(void (*kernel)(void**), void** args, const unsigned* s
 }  // namespace shim
 
 static void __syncthreads() { swapcontext(&shim::running->place, &shim::scheduler); }
+
+// What g++ calls, by its options -fsanitize=alignment,bounds.
+extern "C" void __ubsan_handle_type_mismatch_v1(void*, void*) {
+    shim::fail("a pack was read or written at an address that is not a multiple of its size");
+}
+extern "C" void __ubsan_handle_out_of_bounds(void*, void*) {
+    shim::fail("an index lies outside of its array");
+}
 

@@ -23,7 +23,8 @@ import numpy as np
 BACKWARDS = False
 
 COMPILER = shutil.which("g++")
-FLAGS = ("-O1", "-fno-strict-aliasing", "-U_FORTIFY_SOURCE", "-ffp-contract=off", "-w")
+FLAGS = ("-O1", "-fno-strict-aliasing", "-U_FORTIFY_SOURCE", "-ffp-contract=off", "-w", "-fPIC")
+CHECKS = ("-fsanitize=alignment,bounds",)  # whose handlers are in the header, not in a library
 HEADER = (Path(__file__).parent / "shim.h").read_text()
 CACHE = Path(tempfile.gettempdir()) / f"scratchgan-shim-{os.getuid()}"
 
@@ -129,17 +130,21 @@ def _three(shape):
 
 def _compiled(code, flags):
     """The shared library of this code, compiled once for all runs."""
-    key = hashlib.sha256("\n".join((code, *flags)).encode()).hexdigest()[:24]
+    key = hashlib.sha256("\n".join((code, *flags, *CHECKS)).encode()).hexdigest()[:24]
     library = CACHE / f"{key}.so"
     if not library.exists():
         CACHE.mkdir(mode=0o700, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as folder:
-            path = Path(folder) / "kernels.cpp"
-            path.write_text(code)
-            made = path.with_suffix(".so")
-            command = [COMPILER, *flags, "-shared", "-fPIC", "-o", made, path]
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode:
-                raise RuntimeError(f"g++ refuses the kernels:\n{done.stderr}")
-            os.replace(made, library)
+            text, compiled, linked = (Path(folder) / f"kernels.{end}" for end in ("cpp", "o", "so"))
+            text.write_text(code)
+            _run(*flags, *CHECKS, "-c", text, "-o", compiled)
+            _run("-shared", compiled, "-o", linked)
+            os.replace(linked, library)
     return ctypes.CDLL(str(library))
+
+
+def _run(*arguments):
+    """Call g++."""
+    done = subprocess.run([COMPILER, *arguments], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"g++ refuses the kernels:\n{done.stderr}")
