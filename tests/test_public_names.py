@@ -34,6 +34,7 @@ def test_names_are_exported(name):
     assert name in scratchgan.__all__
     assert hasattr(scratchgan, name)
 
+
 NOT_HERE = ("__main__", "backend.capture", "backend.cublas", "backend.cupy_ops")  # need CuPy
 
 

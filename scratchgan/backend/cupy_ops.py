@@ -25,8 +25,11 @@ name = "cupy"
 xp = cp
 
 
-class _State:
+class State:
+    """What is so until told otherwise."""
+
     tf32 = False
+    recorder = None  # where draws come from while a step is recorded; see ``capture.py``
 
 
 def asarray(x, dtype=None):
@@ -44,12 +47,14 @@ def draw(make, shape, dtype):
 
     The host does not wait for the copy: CuPy keeps the pinned memory until it is done.
     """
+    if State.recorder:
+        return State.recorder.draw(make, shape, dtype)
     return cp.asarray(np.asarray(make(), dtype))
 
 
 def numbers(make, count):
-    """So many numbers for a training step, from ``make()``: arguments of kernels."""
-    return make()
+    """So many numbers for a training step, from ``make()``: arguments of `adam_` and its like."""
+    return State.recorder.numbers(make, count) if State.recorder else make()
 
 
 def room():
@@ -75,12 +80,12 @@ def matmul(a, b):
     """The product of two matrices: (R, K), (K, C) -> (R, C)."""
     if cublas.library() is None:
         return a @ b
-    return cublas.gemm(a, b, _State.tf32)
+    return cublas.gemm(a, b, State.tf32)
 
 
 def allow_tf32(allowed):
     """From now on, products of float32 matrices may round their entries to 10 bits, or may not."""
-    _State.tf32 = allowed
+    State.tf32 = allowed
 
 
 @functools.cache
@@ -176,22 +181,35 @@ def _dense(dtype, *arrays):
 
 def sgd_(theta, grad, velocity, lr, momentum):
     """velocity = momentum * velocity + grad;  theta -= lr * velocity."""
-    _start_flat("sgd", theta, grad, velocity, np.float64(lr), np.float64(momentum))
+    _start_flat("sgd", theta, grad, velocity, *_now(lr), np.float64(momentum))
 
 
 def rmsprop_(theta, grad, square, lr, alpha, eps):
     """square = alpha * square + (1 - alpha) * grad^2;  theta -= lr * grad / (square^.5 + eps)."""
-    _start_flat("rmsprop", theta, grad, square, *map(np.float64, (lr, alpha, eps)))
+    _start_flat("rmsprop", theta, grad, square, *_now(lr), np.float64(alpha), np.float64(eps))
 
 
 def adam_(theta, grad, m, v, rate, beta1, beta2, eps):
     """One step of Adam, written into theta, m and v; see ``numpy_ops.adam_``."""
-    _start_flat("adam", theta, grad, m, v, *map(np.float64, (rate, beta1, beta2, eps)))
+    _start_flat("adam", theta, grad, m, v, *_now(rate, eps), np.float64(beta1), np.float64(beta2))
 
 
 def ema_(mean, theta, decay):
     """mean = decay * mean + (1 - decay) * theta."""
-    _start_flat("ema", mean, theta, np.float64(decay))
+    _start_flat("ema", mean, theta, *_now(decay))
+
+
+def _now(*rates):
+    """Arguments for what may change from step to step: see the top of ``kernels/optim.cu``."""
+    recorded = isinstance(rates[0], cp.ndarray)
+    pairs = [(np.float64(0), r) if recorded else (np.float64(r), _nowhere()) for r in rates]
+    return *(argument for pair in pairs for argument in pair), np.int32(recorded)
+
+
+@functools.cache
+def _nowhere():
+    """A place that no kernel looks at."""
+    return cp.empty(1, np.float64)
 
 
 # ---- channel by channel: a channel is the last axis, x (..., C), all else is rows --------------

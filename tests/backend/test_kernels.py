@@ -82,7 +82,7 @@ def numbers(n):
         ("binary_cross_entropy", a, t),
         ("sgd_", a, b, m, 0.1, 0.9),
         ("rmsprop_", a, b, v, 0.1, 0.99, 1e-8),
-        ("adam_", a, b, m, v, 0.1, 0.5, 0.999, 1e-8, 3),
+        ("adam_", a, b, m, v, 0.1, 0.5, 0.999, 1e-8),
         ("ema_", a, b, 0.999),
     ]
 

@@ -215,6 +215,9 @@ class ndarray:  # noqa: N801
     def transpose(self, *axes):
         return self._view(self._a.transpose(*axes))
 
+    def view(self, dtype):
+        return self._view(self._a.view(dtype))
+
     def squeeze(self, axis=None):
         return self._view(self._a.squeeze(axis))
 
@@ -239,7 +242,9 @@ class ndarray:  # noqa: N801
         if _basic(key):
             self._device.launch(lambda: value, out=self._part(key))
             return
-        key = self._advanced(key, mask_waits=False)
+        key = self._advanced(key)
+        if not isinstance(value, np.ndarray):
+            self._device.upload(np.asarray(value, self.dtype))  # CuPy makes an array of it
 
         def write():
             self._a[key] = value
@@ -251,22 +256,25 @@ class ndarray:  # noqa: N801
         keys = key if isinstance(key, tuple) else (key,)
         return self._a[keys if Ellipsis in keys else (*keys, Ellipsis)]
 
-    def _advanced(self, key, mask_waits=True):
+    def _advanced(self, key):
         """A key with device arrays in it, for NumPy."""
         keys = key if isinstance(key, tuple) else (key,)
         for k in keys:
             if not (isinstance(k, ndarray) or _basic(k)):
                 raise TypeError(f"Unsupported type {type(k)}")
-            if isinstance(k, ndarray) and k.dtype == bool and mask_waits:
+            if isinstance(k, ndarray) and k.dtype == bool:
                 if self._device.recorded is not None:
                     raise RuntimeError("the current stream is capturing: no boolean mask")
                 self._device.waits += 1
         return tuple(k._a if isinstance(k, ndarray) else k for k in keys)
 
     def take(self, indices, axis=None, out=None):
-        if not isinstance(indices, (ndarray, int, np.integer)) or out is not None:
+        if not isinstance(indices, (ndarray, int, np.integer)):
             raise TypeError(f"Unsupported type {type(indices)}")
-        return self._device.launch(lambda a, i: a.take(i, axis, mode="wrap"), self, indices)
+        out = None if out is None else out._a
+        return self._device.launch(
+            lambda a, i: a.take(i, axis, mode="wrap"), self, indices, out=out
+        )
 
     def astype(self, dtype, order="K", casting=None, subok=None, copy=True):
         if not copy and self.dtype == dtype:
@@ -293,7 +301,8 @@ class ndarray:  # noqa: N801
     __mul__, __rmul__ = _operator(np.multiply), _operator(np.multiply, reflected=True)
     __truediv__, __rtruediv__ = _operator(np.divide), _operator(np.divide, reflected=True)
     __floordiv__, __mod__ = _operator(np.floor_divide), _operator(np.mod)
-    __pow__, __and__, __or__ = (
+    __pow__, __and__ = _operator(np.power), _operator(np.bitwise_and)
+    __or__ = _operator(np.bitwise_or)
         _operator(np.power),
         _operator(np.bitwise_and),
         _operator(np.bitwise_or),
@@ -515,6 +524,10 @@ def _elementwise(cupy, device):
     def joined(function):
         def call(arrays, axis=0):
             raw = [_raw(a) for a in arrays]
+            if len(raw) > 8:  # then CuPy copies their addresses to the device
+                device.upload(np.zeros(len(raw), np.int64))
+            else:
+                device.launches += len(raw) - 1
             return device.launch(lambda: function(raw, axis))
 
         return call

@@ -7,11 +7,12 @@ and holds NaN until something is written to it.
 
 import importlib.util
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from unittest import mock
 
 import numpy as np
 
+from scratchgan import backend
 from scratchgan.backend import numpy_ops
 
 from . import shim
@@ -58,6 +59,10 @@ def load():
     package = numpy_ops.__package__
     spec = importlib.util.find_spec(f"{package}.cupy_ops")
     ops = importlib.util.module_from_spec(spec)
-    with mock.patch.dict(sys.modules, cupy=cupy):
+    no_cublas = SimpleNamespace(library=lambda: None)
+    with (
+        mock.patch.dict(sys.modules, cupy=cupy),
+        mock.patch.object(backend, "cublas", no_cublas, create=True),
+    ):
         spec.loader.exec_module(ops)
     return ops
