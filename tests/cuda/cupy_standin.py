@@ -303,10 +303,6 @@ class ndarray:  # noqa: N801
     __floordiv__, __mod__ = _operator(np.floor_divide), _operator(np.mod)
     __pow__, __and__ = _operator(np.power), _operator(np.bitwise_and)
     __or__ = _operator(np.bitwise_or)
-        _operator(np.power),
-        _operator(np.bitwise_and),
-        _operator(np.bitwise_or),
-    )
     __lt__, __le__, __gt__ = _operator(np.less), _operator(np.less_equal), _operator(np.greater)
     __ge__, __eq__, __ne__ = (
         _operator(np.greater_equal), _operator(np.equal), _operator(np.not_equal),

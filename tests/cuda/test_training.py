@@ -91,7 +91,7 @@ COPIES = [
     ("toy", PRESETS["r3gan"].settings, [INDICES] + 2 * [noise(2)]),
     ("toy", {"instance_noise": 0.1}, [INDICES] + 2 * [noise(2)] + 3 * [2 * N * FLOAT]),
     *(
-        ("mlp-small", {"condition": way, "classes": 5}, [INDICES, *(2 * [noise(90)] + 3 * [N * 256])])
+        ("mlp-small", {"condition": way, "classes": 5}, [INDICES] + 2 * [noise(90)] + 3 * [N * 256])
         for way in ("concat", "projection", "classifier")
     ),
     ("mlp-small", PRESETS["ttur"].settings, [INDICES] + 2 * [noise(100)] + 3 * [N * 256]),
