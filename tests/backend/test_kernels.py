@@ -83,6 +83,7 @@ def numbers(n):
         ("sgd_", a, b, m, 0.1, 0.9),
         ("rmsprop_", a, b, v, 0.1, 0.99, 1e-8),
         ("adam_", a, b, m, v, 0.1, 0.5, 0.999, 1e-8, 3),
+        ("adam_", a, b, 0 * m, 0 * v, 0.1, 0.5, 0.999, 1e-8, 1),
         ("ema_", a, b, 0.999),
     ]
 
@@ -120,7 +121,7 @@ def test_nothing_at_all(ops, dtype, shape):
 
 ROWS = [
     (2, 1), (7, 3), (128, 5), (1031, 64), (513, 257), (100_003, 3), (20_011, 1), (3, 1024),
-    (600, 33), (600, 36), (5, 3, 2, 8),
+    (10_007, 33), (600, 36), (5, 3, 2, 8),
 ]  # fmt: skip
 
 
@@ -155,6 +156,31 @@ def test_the_variance_of_values_far_from_zero(ops, dtype):
     """Of 1e4 +- 1, and with a first value that is far from all others."""
     for x in (1e4 + normal(50_000, 3), np.concatenate([np.full((1, 3), 1e3), normal(50_000, 3)])):
         compare(ops, "batch_moments_", dtype, np.zeros(3), np.ones(3), x, 0.9, 1e-5)
+
+
+@pytest.fixture
+def small_grids(monkeypatch):
+    """As if a card were full of very few blocks: each of them has more to do."""
+    for name, few in (("MANY", 1), ("PARTS", 2)):
+        monkeypatch.setattr(cuda, name, few)
+    for grid in (cuda.for_columns, cuda.for_sums):
+        grid.cache_clear()
+    yield
+    for grid in (cuda.for_columns, cuda.for_sums):
+        grid.cache_clear()
+
+
+@dtypes
+@pytest.mark.parametrize("shape", [(2003, 40), (50_001, 1)], ids=str)
+def test_rows_in_few_blocks(ops, small_grids, dtype, shape):
+    for name, *arguments in rows(*shape):
+        compare(ops, name, dtype, *arguments)
+
+
+@dtypes
+def test_convolutions_in_few_blocks(ops, small_grids, dtype):
+    geometry = (9, 8, 7, 4), 3, (3, 2), (2, 1), ((1, 1), (0, 1))
+    test_convolutions(ops, dtype, 0, *geometry)
 
 
 def test_rows_are_added_up_in_the_same_order_in_every_run(ops):
