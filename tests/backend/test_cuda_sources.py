@@ -26,7 +26,7 @@ def compiler():
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("dtype", cuda.REALS)
 def test_every_kernel_compiles_for_every_card(compiler, dtype, architecture):
-    options = (*cuda.options(dtype), f"--gpu-architecture={architecture}")
+    options = (*cuda.options(dtype), f"--gpu-architecture={architecture}", "-ftz=true")  # as CuPy
     for family in cuda.FAMILIES:
         code, log = nvrtc.compile(compiler, cuda.source(family), options)
         assert not log or "are deprecated" in log  # no warnings, but one of the card's age

@@ -83,6 +83,7 @@ def numbers(n):
         ("sgd_", a, b, m, 0.1, 0.9),
         ("rmsprop_", a, b, v, 0.1, 0.99, 1e-8),
         ("adam_", a, b, m, v, 0.1, 0.5, 0.999, 1e-8),
+        ("adam_", a, b, 0 * m, 0 * v, 0.1, 0.5, 0.999, 1e-8),
         ("ema_", a, b, 0.999),
     ]
 
@@ -109,18 +110,23 @@ def test_extreme_numbers(ops, dtype):
             np.testing.assert_allclose(found, wanted, rtol=TOLERANCE[dtype], atol=tiny)
 
 
-@dtypes
-@pytest.mark.parametrize("shape", [(0,), (0, 3), (2, 0)])
-def test_nothing_at_all(ops, dtype, shape):
-    for name in ("sigmoid", "tanh"):
-        assert getattr(ops, name)(ops.asarray(np.ones(shape, dtype))).shape == shape
+def test_nothing_at_all(ops):
+    for name, *arguments in numbers(0):
+        if name != "binary_cross_entropy":  # the mean of nothing
+            compare(ops, name, "float32", *arguments)
+    for name, *arguments in rows(0, 3):
+        if name not in ("batch_moments_", "batch_norm_grad"):  # so are these
+            compare(ops, name, "float32", *arguments)
+    images, w, geometry = np.zeros((0, 4, 4, 2)), normal(3, 3, 2, 5), ((1, 1), ((1, 1), (1, 1)))
+    compare(ops, "conv2d", "float32", images, w, *geometry)
+    compare(ops, "conv2d_adjoint", "float32", np.zeros((0, 4, 4, 5)), w, *geometry, (4, 4))
 
 
 # ---- row by row ------------------------------------------------------------------------------
 
 ROWS = [
     (2, 1), (7, 3), (128, 5), (1031, 64), (513, 257), (100_003, 3), (20_011, 1), (3, 1024),
-    (600, 33), (600, 36), (5, 3, 2, 8),
+    (10_007, 33), (600, 36), (5, 3, 2, 8),
 ]  # fmt: skip
 
 
@@ -157,6 +163,31 @@ def test_the_variance_of_values_far_from_zero(ops, dtype):
         compare(ops, "batch_moments_", dtype, np.zeros(3), np.ones(3), x, 0.9, 1e-5)
 
 
+@pytest.fixture
+def small_grids(monkeypatch):
+    """As if a card were full of very few blocks: each of them has more to do."""
+    for name, few in (("MANY", 1), ("PARTS", 2)):
+        monkeypatch.setattr(cuda, name, few)
+    for grid in (cuda.for_columns, cuda.for_sums):
+        grid.cache_clear()
+    yield
+    for grid in (cuda.for_columns, cuda.for_sums):
+        grid.cache_clear()
+
+
+@dtypes
+@pytest.mark.parametrize("shape", [(2003, 40), (50_001, 1)], ids=str)
+def test_rows_in_few_blocks(ops, small_grids, dtype, shape):
+    for name, *arguments in rows(*shape):
+        compare(ops, name, dtype, *arguments)
+
+
+@dtypes
+def test_convolutions_in_few_blocks(ops, small_grids, dtype):
+    geometry = (9, 8, 7, 4), 3, (3, 2), (2, 1), ((1, 1), (0, 1))
+    test_convolutions(ops, dtype, 0, *geometry)
+
+
 def test_rows_are_added_up_in_the_same_order_in_every_run(ops):
     a = ops.asarray(normal(10_007, 5).astype("float32"))
     first, second = (ops.to_host(ops.sum_rows(a)) for _ in range(2))
@@ -172,6 +203,14 @@ def test_arrays_that_are_not_contiguous(ops):
     y = a.T
     ops.add_bias_(y, b)
     assert_close(ops.to_host(y), host.T + ops.to_host(b), 1e-12)
+
+
+def test_products_of_matrices_and_of_their_transposes(ops):
+    a, b = normal(9, 5), normal(9, 7)
+    compare(ops, "matmul", "float64", a.T, b)
+    there = ops.asarray(a), ops.asarray(b)
+    assert_close(ops.to_host(ops.matmul(there[0].T, there[1])), a.T @ b, 1e-12)
+    assert_close(ops.to_host(ops.matmul(there[1].T, there[0])), b.T @ a, 1e-12)
 
 
 # ---- convolution -----------------------------------------------------------------------------
@@ -205,6 +244,13 @@ def test_convolutions(ops, dtype, skip, shape, out, window, stride, padding):
 
 
 # ---- all of them -----------------------------------------------------------------------------
+
+
+def test_every_operation_is_called_above():
+    called = {name for name, *_ in (*numbers(1), *rows(2, 1))}
+    called |= {"conv2d", "conv2d_adjoint", "conv2d_weight_grad", "matmul"}
+    of_the_host = {"asarray", "claim_cores", "device_count", "synchronize", "to_host", "xp"}
+    assert called == set(numpy_ops.__all__) - of_the_host
 
 
 def test_the_calls_above_run_every_kernel(on_cpu, monkeypatch):

@@ -98,7 +98,7 @@ class Device:
         size = (step * (columns - 1) + rows) * dtype.itemsize
         for block in [ref() for ref in self.blocks.values()]:
             offset = pointer - block.ctypes.data
-            if 0 <= offset and offset + size <= block.nbytes:
+            if offset >= 0 and offset + size <= block.nbytes:
                 strides = dtype.itemsize, step * dtype.itemsize
                 return np.ndarray((rows, columns), dtype, block, offset, strides)
         raise ValueError(f"{size} bytes at {pointer:#x} are in no array")
