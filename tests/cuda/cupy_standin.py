@@ -440,8 +440,8 @@ class MemoryPool:
     def malloc(self, size):
         raise NotImplementedError
 
-    def free_bytes(self):
-        return 0
+    def free_all_blocks(self):
+        pass
 
     def total_bytes(self):
         return 0
