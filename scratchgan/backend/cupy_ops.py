@@ -11,7 +11,16 @@ import numpy as np
 
 from . import cublas
 from .conv_reference import out_size
-from .cuda import families, for_columns, for_numbers, for_partials, for_sums, options, source
+from .cuda import (
+    THREADS,
+    families,
+    for_columns,
+    for_numbers,
+    for_partials,
+    for_sums,
+    options,
+    source,
+)
 
 __all__ = [
     "adam_", "add_bias_", "add_rows_", "allow_tf32", "asarray", "batch_moments_", "batch_norm",
@@ -138,14 +147,13 @@ def tanh_grad(dy, y):
 
 def binary_cross_entropy(logits, target):
     """Mean of -target log D - (1 - target) log(1 - D), D = sigmoid(logits); and its gradient."""
-    (logits,) = _dense(logits.dtype, logits)
-    value, slope = cp.empty((), logits.dtype), cp.empty_like(logits)
-    many = isinstance(target, cp.ndarray) and target.ndim > 0
-    targets = _dense(logits.dtype, target)[0] if many else logits
-    target = logits.dtype.type(0 if many else target)
+    dtype, many = logits.dtype, isinstance(target, cp.ndarray)
+    targets = cp.broadcast_to(target, logits.shape) if many else logits
+    logits, targets = _dense(dtype, logits, targets)
+    value, slope = cp.empty((), dtype), cp.empty_like(logits)
+    target = dtype.type(0 if many else target)
     arguments = (logits, target, targets, np.int32(many), value, slope, np.int64(logits.size))
-    _, (threads,) = for_numbers(logits.size, logits.dtype)
-    _kernel("binary_cross_entropy", logits.dtype)((1,), (1, threads), arguments)
+    _kernel("binary_cross_entropy", dtype)((1,), (1, THREADS), arguments)
     return value, slope
 
 

@@ -54,6 +54,7 @@ def load():
     cupy = ModuleType("cupy")
     cupy.ndarray, cupy.ascontiguousarray = np.ndarray, np.ascontiguousarray
     cupy.asarray, cupy.asnumpy, cupy.empty = asarray, np.array, empty
+    cupy.broadcast_to = np.broadcast_to
     cupy.empty_like = lambda x: empty(x.shape, x.dtype)
     cupy.RawModule = shim.RawModule
     package = numpy_ops.__package__

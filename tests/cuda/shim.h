@@ -2,14 +2,12 @@
 // other on one core, and change places at __syncthreads().
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <ucontext.h>
 
 #define __global__ static
 #define __device__ static inline
 #define __shared__ static
-#define __forceinline__ inline
 #define __restrict__
 
 struct dim3 {
@@ -20,10 +18,6 @@ static dim3 gridDim, blockDim, blockIdx, threadIdx;
 template <typename T>
 static inline T min(T a, T b) {
     return b < a ? b : a;
-}
-template <typename T>
-static inline T max(T a, T b) {
-    return a < b ? b : a;
 }
 
 namespace shim {

@@ -10,11 +10,13 @@ order where `BACKWARDS` is set: a kernel whose result depends on it lacks a barr
 """
 
 import ctypes
+import getpass
 import hashlib
 import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -22,11 +24,11 @@ import numpy as np
 
 BACKWARDS = False
 
-COMPILER = shutil.which("g++")
+COMPILER = shutil.which("g++") if sys.platform == "linux" else None  # it needs ucontext.h
 FLAGS = ("-O1", "-fno-strict-aliasing", "-U_FORTIFY_SOURCE", "-ffp-contract=off", "-w", "-fPIC")
 CHECKS = ("-fsanitize=alignment,bounds",)  # whose handlers are in the header, not in a library
 HEADER = (Path(__file__).parent / "shim.h").read_text()
-CACHE = Path(tempfile.gettempdir()) / f"scratchgan-shim-{os.getuid()}"
+CACHE = Path(tempfile.gettempdir()) / f"scratchgan-shim-{getpass.getuser()}"
 
 KERNEL = re.compile(r'extern "C" __global__ void (\w+)\(([^)]*)\)')
 TYPES = {"int": "int32", "long long": "int64", "float": "float32", "double": "float64"}

@@ -5,7 +5,7 @@ import pytest
 
 from . import device, shim
 
-pytestmark = pytest.mark.skipif(not shim.COMPILER, reason="there is no g++")
+pytestmark = pytest.mark.skipif(not shim.COMPILER, reason="it needs g++, on Linux")
 
 SOURCE = """
 extern "C" __global__ void add(const REAL* a, REAL* y, REAL b, int n) {

@@ -1,5 +1,5 @@
 // Arrays read and written in packs of 16 bytes, the most that one thread moves at once.
-
+//
 // REAL is float or double, THREADS the number of threads in a block: see cuda.py.
 
 constexpr int LANES = 16 / sizeof(REAL);  // the numbers of a full pack
