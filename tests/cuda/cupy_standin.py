@@ -96,11 +96,15 @@ class Device:
         """The matrix, columns first, that lies at an address; all of it in memory in use."""
         dtype = np.dtype(dtype)
         size = (step * (columns - 1) + rows) * dtype.itemsize
-        for block in [ref() for ref in self.blocks.values()]:
-            offset = pointer - block.ctypes.data
-            if offset >= 0 and offset + size <= block.nbytes:
-                strides = dtype.itemsize, step * dtype.itemsize
-                return np.ndarray((rows, columns), dtype, block, offset, strides)
+        start = (
+            pointer
+            if pointer in self.blocks
+            else max((start for start in self.blocks if start <= pointer), default=None)
+        )
+        block = start and self.blocks[start]()
+        if block is not None and pointer + size <= start + block.nbytes:
+            strides = dtype.itemsize, step * dtype.itemsize
+            return np.ndarray((rows, columns), dtype, block, pointer - start, strides)
         raise ValueError(f"{size} bytes at {pointer:#x} are in no array")
 
     def stream_works(self):
