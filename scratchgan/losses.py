@@ -79,10 +79,10 @@ def softmax_cross_entropy(logits, labels):
     """
     N, K = logits.shape
     ops = ops_of(logits)
-    xp, labels = ops.xp, labels if hasattr(labels, "shape") else np.asarray(labels)
+    xp, on_host = ops.xp, ops.name == "numpy" or not isinstance(labels, ops.xp.ndarray)
+    labels = np.asarray(labels) if on_host else labels
     if labels.shape != (N,) or labels.dtype.kind not in "iu":
         raise ValueError(f"labels {labels.dtype} {labels.shape} given, {N} integers wanted")
-    on_host = isinstance(labels, np.ndarray)
     if on_host and N and not 0 <= labels.min() <= labels.max() < K:
         raise ValueError(f"labels {labels.min()} to {labels.max()} given, 0 to {K - 1} wanted")
     labels = ops.asarray(labels)

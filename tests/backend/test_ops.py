@@ -157,6 +157,16 @@ def test_host_arrays_pass_through():
     assert numpy_ops.synchronize() is None
 
 
+def test_what_a_step_takes_from_the_host_is_made_on_the_spot():
+    drawn = numpy_ops.draw(lambda: np.arange(3), (3,), "float32")
+    assert drawn.dtype == "float32" and drawn.tolist() == [0, 1, 2]
+    made = np.ones(2, bool)
+    assert numpy_ops.draw(lambda: made, (2,), bool) is made
+    assert numpy_ops.numbers(lambda: (1.5, 2), 2) == (1.5, 2)
+    assert numpy_ops.room() > 1 << 60
+    assert numpy_ops.allow_tf32(True) is None
+
+
 @pytest.mark.parametrize("rows", [1000, 1024, 1025, 200_001])
 def test_many_float32_rows_are_summed_to_the_last_digits(rows):
     a = np.random.default_rng(0).random((rows, 3), np.float32)

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from scratchgan.backend import ops_of
-from scratchgan.gan import Config, train
+from scratchgan.data import ImageFolder
+from scratchgan.gan import Config, build, train
 from scratchgan.gan.graph import Recorded, Stepwise, stepper
 from scratchgan.gan.monitor import DivergenceError
 from scratchgan.optim import SGD, cosine
@@ -68,6 +70,33 @@ def test_schedules_reach_the_recording(ops, dtype):
         steps.run(6)
     for _ in range(12):
         other.step()
+    assert_same(everything(own), everything(other))
+    assert steps.recorder.graph
+
+
+@pytest.mark.parametrize("labels", [False, True])
+def test_images_that_are_streamed_can_be_recorded(cupy, ops, labels):
+    cupy.device.free_bytes = 100
+    settings = {"condition": "concat", "classes": 5} if labels else {}
+    own, other = (trainer_on(ops, "mlp-small", "float32", **settings) for _ in range(2))
+    assert own.feed.kept is None
+    steps = stepper(own)
+    for n in (2, 7):
+        found = floats(steps.run(n))
+        assert found == [floats(other.step()) for _ in range(n)][-1]
+    assert_same(everything(own), everything(other))
+    assert steps.recorder.graph
+
+
+def test_an_image_folder_can_be_recorded(ops, tmp_path):
+    rng = np.random.default_rng(0)
+    for i in range(12):
+        Image.fromarray(rng.integers(0, 256, (16, 16, 3), np.uint8)).save(tmp_path / f"{i}.png")
+    config = Config("folder", "dcgan-16x3-w4", batch_size=4)
+    own, other = (build(config, ImageFolder(tmp_path, 16), ops) for _ in range(2))
+    steps = stepper(own)
+    found = floats(steps.run(9))
+    assert found == [floats(other.step()) for _ in range(9)][-1]
     assert_same(everything(own), everything(other))
     assert steps.recorder.graph
 
