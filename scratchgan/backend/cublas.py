@@ -94,12 +94,10 @@ def _as_cublas_sees(x):
     """The array (or a copy), whether it is transposed, and its leading dimension."""
     R, C = x.shape
     down, across = (stride // x.itemsize for stride in x.strides)
-    # Where there is one row or one column, its stride says nothing.
-    down, across = (C if R == 1 else down), (1 if C == 1 else across)
-    if across == 1 and down >= C:
-        return x, OP_N, down
-    down, across = (1 if R == 1 else down), (R if C == 1 else across)
-    if down == 1 and across >= R:
+    # From the only row, or column, there is no step to the next one, whatever the stride.
+    if (across == 1 or C == 1) and (down >= C or R == 1):
+        return x, OP_N, C if R == 1 else down
+    if (down == 1 or R == 1) and across >= R:
         return x, OP_T, across
     return cp.ascontiguousarray(x), OP_N, C
 

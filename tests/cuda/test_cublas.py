@@ -66,6 +66,31 @@ def test_transposed_views_and_columns_are_not_copied(cupy, ops, cublas):
     assert cupy.device.launches == 5  # a copy, and a product
 
 
+def test_one_row_or_column_is_never_copied(cupy, cublas):
+    a, one = cupy.asarray(np.arange(12.0).reshape(3, 4)), cupy.asarray(np.ones((1, 1)))
+    columns = a[:, 1:2], a[0][:, None], a[:, ::2][:, :1], a.T[:, :1], a[1:2].T
+    for column in columns:
+        for x in (column, column.T):
+            wanted = x.get()
+            cupy.device.reset()
+            product = cublas.gemm(x, one) if x.shape[1] == 1 else cublas.gemm(one, x)
+            assert cupy.device.launches == 1
+            np.testing.assert_array_equal(product.get(), wanted)
+    assert cublas.library().refused == []
+
+
+def test_rows_that_overlap_are_copied(cupy, cublas):
+    """A row that is repeated, and windows of a signal: cuBLAS knows no such matrices."""
+    a, eye = np.arange(6.0), cupy.asarray(np.eye(3))
+    signal = cupy.asarray(a)
+    repeated = cupy.broadcast_to(signal[:3], (3, 3))
+    windows = signal._view(np.lib.stride_tricks.sliding_window_view(signal._a, 3)[:3])
+    for x in (repeated, repeated.T, windows, windows.T):
+        np.testing.assert_array_equal(cublas.gemm(x, eye).get(), x.get())
+        np.testing.assert_array_equal(cublas.gemm(eye, x).get(), x.get())
+    assert cublas.library().refused == []
+
+
 @pytest.mark.parametrize("shape", [(0, 3, 2), (2, 0, 3), (2, 3, 0)])
 def test_of_no_numbers(cupy, cublas, shape):
     R, K, O = shape  # noqa: E741
