@@ -125,6 +125,14 @@ def test_sigmoid_and_softplus_are_their_formulas(x):
     np.testing.assert_allclose(softplus, wanted, rtol=1e-13)
 
 
+@given(numbers, numbers)
+def test_tanh_and_its_slope(x, dy):
+    y = numpy_ops.tanh(np.array([x]))
+    np.testing.assert_allclose(y, math.tanh(x), rtol=1e-15)
+    slope = (1 - y) * (1 + y) * dy
+    np.testing.assert_allclose(numpy_ops.tanh_grad(np.array([dy]), y), slope, atol=1e-15 * abs(dy))
+
+
 @given(numbers, st.floats(0, 0.99), numbers)
 def test_leaky_relu_and_its_slope(x, slope, dy):
     y = numpy_ops.leaky_relu(np.array([x]), slope)
@@ -140,6 +148,8 @@ def test_elementwise_functions_keep_the_dtype_and_do_not_overflow(dtype):
         results = [
             numpy_ops.sigmoid(x),
             numpy_ops.softplus(x),
+            numpy_ops.tanh(x),
+            numpy_ops.tanh_grad(x, numpy_ops.tanh(x)),
             numpy_ops.leaky_relu(x, 0.2),
             numpy_ops.leaky_relu_grad(x, x, 0.2),
             numpy_ops.leaky_relu_grad(x, x, 0),
