@@ -13,7 +13,7 @@ from .workers import buffer, empty, share
 
 __all__ = [
     "add_bias_", "channel_affine", "channel_affine_grad", "channel_moments", "channel_sums",
-    "leaky_relu", "leaky_relu_grad", "sum_rows", "tanh", "tanh_grad",
+    "leaky_relu", "leaky_relu_grad", "sum_rows",
 ]  # fmt: skip
 
 # Bytes of one array in a block. Smaller ones would stay in a nearer cache, but then threads meet
@@ -45,26 +45,6 @@ def leaky_relu_grad(dy, y, slope):
     def work(dy, y, dx):
         dx[...] = np.greater(y, 0, out=buffer("positive", y.shape, bool))
         np.clip(dx, slope, 1, out=dx)
-        dx *= dy
-
-    _blockwise(work, dy.reshape(-1, 1), y.reshape(-1, 1), dx.reshape(-1, 1))
-    return dx
-
-
-def tanh(x):
-    """Of each entry."""
-    y = empty(x.shape, x.dtype)
-    _blockwise(lambda x, y: np.tanh(x, out=y), x.reshape(-1, 1), y.reshape(-1, 1))
-    return y
-
-
-def tanh_grad(dy, y):
-    """(1 - y^2) dy, which is dx for y = tanh x."""
-    dx = empty(dy.shape, dy.dtype)
-
-    def work(dy, y, dx):
-        np.multiply(y, y, out=dx)
-        np.subtract(1, dx, out=dx)
         dx *= dy
 
     _blockwise(work, dy.reshape(-1, 1), y.reshape(-1, 1), dx.reshape(-1, 1))

@@ -255,21 +255,37 @@ def test_every_operation_is_called_above():
     assert called == set(numpy_ops.__all__) - of_the_host
 
 
-def test_the_calls_above_run_every_kernel(on_cpu, monkeypatch):
-    started = set()
+@pytest.fixture
+def watched(on_cpu, monkeypatch):
+    """The CuPy backend on the CPU, and a list of the kernels as it starts them."""
+    started = []
     get_function = shim.RawModule.get_function
 
     def watch(module, name):
         run = get_function(module, name)
-        return lambda *arguments: (started.add(name), run(*arguments))
+        return lambda *arguments: (started.append(name), run(*arguments))
 
     monkeypatch.setattr(shim.RawModule, "get_function", watch)
-    ops = device.load()
+    return device.load(), started
+
+
+def test_the_calls_above_run_every_kernel(watched):
+    ops, started = watched
     for name, *arguments in (*numbers(5), *rows(5, 3), *rows(5000, 3)):
         compare(ops, name, "float32", *arguments)
     shape, out, *geometry = CONVOLUTIONS[0]
     test_convolutions(ops, "float32", 0, shape, out, *geometry)
-    assert started == set(cuda.families())
+    assert set(started) == set(cuda.families())
+
+
+def test_an_operation_is_one_launch_and_a_sum_of_many_rows_is_two(watched):
+    ops, started = watched
+    sums = {"sum_rows", "add_rows_", "batch_moments_", "batch_norm_sums_"}
+    for calls, of_a_sum in (numbers(5000), 1), (rows(256, 64), 1), (rows(6272, 64), 2):
+        for name, *arguments in calls:
+            started.clear()
+            compare(ops, name, "float32", *arguments)
+            assert len(started) == (of_a_sum if name in sums else 1), name
 
 
 @pytest.mark.parametrize("C", [1, 3, 64, 100, 1024])
