@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scratchgan.gan import PRESETS, train
+from scratchgan.gan import PRESETS, build, train
 from scratchgan.gan.config import Config
 from scratchgan.gan.graph import Recorded, stepper
 
@@ -72,3 +72,11 @@ def test_a_run_may_stop_and_go_on(cupy_ops, tmp_path, monkeypatch):
             )
         found[name] = everything(trainer)
     assert_same(found["parts"], found["whole"])
+
+
+def test_batches_have_the_bits_of_numpys(cupy_ops):
+    images = np.arange(256, dtype=np.uint8).repeat(28 * 28).reshape(256, 28, 28, 1)
+    config = Config("all bytes", "mlp-small", batch_size=256)
+    own, other = (build(config, images, backend) for backend in (cupy_ops, "numpy"))
+    found, wanted = own.next_batch()[0], other.next_batch()[0]
+    np.testing.assert_array_equal(cupy_ops.to_host(found), wanted)
