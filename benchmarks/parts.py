@@ -20,9 +20,9 @@ from scratchgan.backend import numpy_ops
 
 # How many arrays of the size of its largest one an operation reads and writes.
 PASSES = {
-    "adam_": 7, "add_bias_": 2, "channel_affine": 2, "channel_affine_grad": 3,
-    "channel_moments": 1, "channel_sums": 2, "ema_": 3, "leaky_relu": 2, "leaky_relu_grad": 3,
-    "sum_rows": 1,
+    "adam_": 7, "add_bias_": 2, "add_rows_": 1, "batch_moments_": 1, "batch_norm": 2,
+    "batch_norm_grad": 3, "batch_norm_sums_": 2, "ema_": 3, "leaky_relu": 2, "leaky_relu_grad": 3,
+    "tanh": 2, "tanh_grad": 3,
 }  # fmt: skip
 FLOPS = {
     "conv2d": lambda y, x, w, *_: 2 * y[..., 0].size * w.size,

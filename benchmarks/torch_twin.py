@@ -167,21 +167,30 @@ class TorchGAN:
         PyTorch's fused Adam instead of its default.
     frozen : bool
         Freeze D's parameters in the generator step, as tutorials do not: it saves their gradients.
+    dtype, device : str
     """
 
     def __init__(
-        self, model, batch_size, lr=2e-4, beta1=0.5, fused=False, frozen=False, dtype="float32"
+        self,
+        model,
+        batch_size,
+        lr=2e-4,
+        beta1=0.5,
+        fused=False,
+        frozen=False,
+        dtype="float32",
+        device="cpu",
     ):
         generator, discriminator, z_dim, self.image_shape = NETWORKS[model]
-        kind = getattr(torch, dtype)
-        self.G, self.D, self.frozen = generator().to(kind), discriminator().to(kind), frozen
+        kind, self.frozen = {"dtype": getattr(torch, dtype), "device": device}, frozen
+        self.G, self.D = generator().to(**kind), discriminator().to(**kind)
         self.noise_shape = (batch_size, z_dim)
         adam = {"lr": lr, "betas": (beta1, 0.999), "fused": fused}
         self.g_optimiser = torch.optim.Adam(self.G.parameters(), **adam)
         self.d_optimiser = torch.optim.Adam(self.D.parameters(), **adam)
         self.criterion = nn.BCEWithLogitsLoss()
-        self.ones = torch.ones(batch_size, 1, dtype=kind)
-        self.zeros = torch.zeros(batch_size, 1, dtype=kind)
+        self.ones = torch.ones(batch_size, 1, **kind)
+        self.zeros = torch.zeros(batch_size, 1, **kind)
 
     def pairs(self, generator, discriminator):
         """Each parameter with the scratchgan `Param` of the same place."""
@@ -208,6 +217,10 @@ class TorchGAN:
 
     def step(self, x, z_d, z_g):
         """One step of D on images x and noise z_d, one of G on noise z_g: both losses."""
+        return tuple(loss.item() for loss in self.losses(x, z_d, z_g))
+
+    def losses(self, x, z_d, z_g):
+        """`step`, without waiting for what it finds: the losses are tensors."""
         self.d_optimiser.zero_grad()
         fake = self.G(z_d)
         d_real = self.criterion(self.D(x), self.ones)
@@ -224,7 +237,7 @@ class TorchGAN:
         self.g_optimiser.step()
         if self.frozen:
             self.D.requires_grad_(True)
-        return d_real.item() + d_fake.item(), g_loss.item()
+        return d_real.detach() + d_fake.detach(), g_loss.detach()
 
     def step_on(self, images, indices):
         """`step` on images[indices] and fresh noise."""

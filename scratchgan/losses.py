@@ -54,10 +54,7 @@ def binary_cross_entropy(logits, target):
     ops = ops_of(logits)
     if np.shape(target):
         target = ops.asarray(target, logits.dtype)
-    # Both terms are positive, and each is small where the logit is right: nothing cancels.
-    value = (target * ops.softplus(-logits) + (1 - target) * ops.softplus(logits)).mean()
-    slope = (1 - target) * ops.sigmoid(logits) - target * ops.sigmoid(-logits)
-    return value, slope / logits.size
+    return ops.binary_cross_entropy(logits, target)
 
 
 def softmax_cross_entropy(logits, labels):
@@ -67,6 +64,8 @@ def softmax_cross_entropy(logits, labels):
     ----------
     logits : array (N, K)
     labels : integer array (N,), values 0 to K - 1
+        The range is looked at on the host only, as in `Embedding`: of labels on a device, the host
+        would have to wait for them.
 
     Returns
     -------
@@ -79,12 +78,14 @@ def softmax_cross_entropy(logits, labels):
         The labels are not N integers in that range.
     """
     N, K = logits.shape
-    xp = ops_of(logits).xp
-    labels = xp.asarray(labels)
+    ops = ops_of(logits)
+    xp, on_host = ops.xp, ops.name == "numpy" or not isinstance(labels, ops.xp.ndarray)
+    labels = np.asarray(labels) if on_host else labels
     if labels.shape != (N,) or labels.dtype.kind not in "iu":
         raise ValueError(f"labels {labels.dtype} {labels.shape} given, {N} integers wanted")
-    if N and not 0 <= int(labels.min()) <= int(labels.max()) < K:
+    if on_host and N and not 0 <= labels.min() <= labels.max() < K:
         raise ValueError(f"labels {labels.min()} to {labels.max()} given, 0 to {K - 1} wanted")
+    labels = ops.asarray(labels)
     shifted = logits - logits.max(1, keepdims=True)  # (N, K): e^shifted cannot overflow
     e = xp.exp(shifted)
     total = e.sum(1, keepdims=True)  # (N, 1)

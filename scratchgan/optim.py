@@ -38,6 +38,7 @@ class Optimiser:
     """
 
     moments = ()  # names of the running averages: arrays as long as theta
+    rates = ("lr",)  # names of what `update` takes that may change from step to step
 
     def __init__(self, net, lr, weight_decay=0.0, clip_norm=None, clip_weights=None):
         net.initialized()
@@ -70,20 +71,29 @@ class Optimiser:
     def step(self):
         """Move theta once along the gradient that has been added up."""
         theta, grad, ops = self.net.theta, self.net.grad, ops_of(self.net.theta)
-        lr = self.lr(self.t) if callable(self.lr) else self.lr
-        self.t += 1
+        shrink, *rates = ops.numbers(self.advance, 1 + len(self.rates))
         if self.clip_norm:
             norm = ops.xp.sqrt((grad * grad).sum())
             grad *= ops.xp.minimum(self.clip_norm / (norm + 1e-6), 1)
         if self.weight_decay:
-            theta *= 1 - lr * self.weight_decay
-        self.update(ops, theta, grad, lr)
+            theta *= shrink
+        self.update(ops, theta, grad, *rates)
         if self.clip_weights:
             ops.xp.clip(theta, -self.clip_weights, self.clip_weights, out=theta)
         for layer in self.dependent:
             layer.after_update()
 
-    def update(self, ops, theta, grad, lr):
+    def advance(self):
+        """Count a step; give the factor of weight decay in it, and the rates."""
+        lr = self.lr(self.t) if callable(self.lr) else self.lr
+        self.t += 1
+        return 1 - lr * self.weight_decay, *self.rates_at(lr)
+
+    def rates_at(self, lr):
+        """The values of `rates` in step t."""
+        return (lr,)
+
+    def update(self, ops, theta, grad, *rates):
         """Write the new theta (and moments) in place."""
         raise NotImplementedError
 
@@ -148,15 +158,21 @@ class Adam(Optimiser):
     """
 
     moments = ("m", "v")
+    rates = ("rate", "eps")
 
     def __init__(self, net, lr=2e-4, beta1=0.5, beta2=0.999, eps=1e-8, **common):
         super().__init__(net, lr, **common)
         self.refuse(beta1=(beta1, 1), beta2=(beta2, 1), eps=(eps, math.inf))
         self.beta1, self.beta2, self.eps = beta1, beta2, eps
 
-    def update(self, ops, theta, grad, lr):
-        """The formula above: see ``adam_`` in ``backend/numpy_ops.py``."""
-        ops.adam_(theta, grad, self.m, self.v, lr, self.beta1, self.beta2, self.eps, self.t)
+    def rates_at(self, lr):
+        """With these, theta -= rate * m / (sqrt(v) + eps) is the third line above."""
+        correct = (1 - self.beta2**self.t) ** 0.5
+        return lr * correct / (1 - self.beta1**self.t), self.eps * correct
+
+    def update(self, ops, theta, grad, rate, eps):
+        """The formula above, with fewer passes over the arrays."""
+        ops.adam_(theta, grad, self.m, self.v, rate, self.beta1, self.beta2, eps)
 
 
 class EMA:
@@ -189,13 +205,18 @@ class EMA:
 
     def update(self):
         """Take in the parameters that the network has now."""
-        self.t += 1
-        decay = min(self.decay, (self.t + 1) / (self.t + 10))
-        ops_of(self.net.theta).ema_(self.mean.theta, self.net.theta, decay)
+        ops = ops_of(self.net.theta)
+        (decay,) = ops.numbers(self.advance, 1)
+        ops.ema_(self.mean.theta, self.net.theta, decay)
         pairs = zip(self.mean.sublayers().values(), self.net.sublayers().values(), strict=True)
         for mean, live in pairs:
             for name in live.statistics:
                 getattr(mean, name)[...] = getattr(live, name)
+
+    def advance(self):
+        """Count a step; give the decay in it."""
+        self.t += 1
+        return (min(self.decay, (self.t + 1) / (self.t + 10)),)
 
 
 def linear(lr, steps, start=0):

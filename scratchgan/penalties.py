@@ -164,8 +164,8 @@ def interpolate(real, fake, rng):
     array (N, ...)
         alpha * real + (1 - alpha) * fake, alpha ~ U(0, 1).  Gulrajani et al., algorithm 1.
     """
-    alpha = rng.random((len(real),) + (1,) * (real.ndim - 1))
-    alpha = ops_of(real).asarray(alpha, real.dtype)
+    shape = (len(real),) + (1,) * (real.ndim - 1)
+    alpha = ops_of(real).draw(lambda: rng.random(shape), shape, real.dtype)
     return alpha * real + (1 - alpha) * fake
 
 
@@ -184,7 +184,8 @@ def around(real, rng, scale=0.5):
     -------
     array (N, ...)
     """
-    noise = ops_of(real).asarray(rng.standard_normal(real.shape), real.dtype)
+    shape = real.shape
+    noise = ops_of(real).draw(lambda: rng.standard_normal(shape), shape, real.dtype)
     return real + scale * real.std() * noise
 
 

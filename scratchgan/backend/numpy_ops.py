@@ -3,6 +3,8 @@
 Functions whose name ends in an underscore write into their first argument.
 """
 
+import math
+
 import numpy as np
 
 from .conv_fast import conv2d, conv2d_adjoint, conv2d_weight_grad
@@ -19,11 +21,11 @@ from .fused import (
 from .workers import buffer, claim_cores, matmul
 
 __all__ = [
-    "adam_", "add_bias_", "asarray", "channel_affine", "channel_affine_grad", "channel_moments",
-    "channel_sums", "claim_cores", "conv2d", "conv2d_adjoint", "conv2d_weight_grad",
-    "device_count", "ema_",
-    "leaky_relu", "leaky_relu_grad", "matmul", "rmsprop_", "sgd_", "sigmoid", "softplus",
-    "sum_rows", "synchronize", "to_host", "xp",
+    "adam_", "add_bias_", "add_rows_", "allow_tf32", "asarray", "batch_moments_", "batch_norm",
+    "batch_norm_grad", "batch_norm_sums_", "binary_cross_entropy", "claim_cores", "conv2d",
+    "conv2d_adjoint", "conv2d_weight_grad", "device_count", "draw", "ema_", "leaky_relu",
+    "leaky_relu_grad", "matmul", "numbers", "rmsprop_", "room", "sgd_", "sigmoid", "softplus",
+    "sum_rows", "synchronize", "tanh", "tanh_grad", "to_host", "xp",
 ]  # fmt: skip
 
 name = "numpy"
@@ -43,6 +45,29 @@ def asarray(x, dtype=None):
 def to_host(x):
     """The NumPy array with the values of ``x``."""
     return np.asarray(x)
+
+
+def draw(make, shape, dtype):
+    """What the host draws for a training step: ``make()``, an array of this shape, here.
+
+    Everything random, and whatever else a step takes from the host, comes this way; so that a step
+    that was recorded once can be given the draws of another step (see ``gan/graph.py``).
+    """
+    return np.asarray(make(), dtype)
+
+
+def numbers(make, count):
+    """So many numbers for a training step, from ``make()``: those that change from step to step."""
+    return make()
+
+
+def room():
+    """Bytes that data can take up here; on the host, they are there already."""
+    return math.inf
+
+
+def allow_tf32(allowed):
+    """Of tensor cores; nothing to do on a CPU."""
 
 
 def device_count():
@@ -65,6 +90,74 @@ def softplus(x):
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
+def tanh(x):
+    """Of each entry."""
+    return np.tanh(x)
+
+
+def tanh_grad(dy, y):
+    """(1 - y^2) dy, which is dx for y = tanh x."""
+    dx = y * y
+    np.subtract(1, dx, out=dx)
+    dx *= dy
+    return dx
+
+
+def binary_cross_entropy(logits, target):
+    """Mean of -target log D - (1 - target) log(1 - D), D = sigmoid(logits); and its gradient."""
+    # Both terms are positive, and each is small where the logit is right: nothing cancels.
+    value = (target * softplus(-logits) + (1 - target) * softplus(logits)).mean()
+    slope = (1 - target) * sigmoid(logits) - target * sigmoid(-logits)
+    return value, slope / logits.size
+
+
+def add_rows_(total, a):
+    """total += the sum of the rows of a:  (C,), (R, C)."""
+    total += sum_rows(a)
+
+
+# Batch normalisation of x (..., C): the passes over x are in ``fused.py``; here is what remains,
+# which is (C,). M is the number of values of a channel.
+
+
+def batch_moments_(running_mean, running_var, x, decay, eps):
+    """Mean and sigma = sqrt(variance + eps) of each channel: (C,), (C,).
+
+    Both moments are taken into their running averages, running = decay * running + (1 - decay) *
+    batch, the variance with M - 1 in its denominator.
+    """
+    M = x.size // x.shape[-1]
+    mean, var = channel_moments(x)
+    for running, batch in (running_mean, mean), (running_var, var * M / (M - 1)):
+        running *= decay
+        running += (1 - decay) * batch
+    return mean, np.sqrt(var + eps)
+
+
+def batch_norm(x, mean, sigma, gamma, beta):
+    """gamma x̂ + beta, with x̂ = (x - mean) / sigma."""
+    return channel_affine(x, mean, gamma / sigma, beta)
+
+
+def batch_norm_sums_(dgamma, dbeta, dy, x, mean, sigma):
+    """s = sum of dy and q = sum of x̂ dy of each channel: (C,), (C,).
+
+    Unless they are None, dbeta += s and dgamma += q, for it was: y = gamma x̂ + beta.
+    """
+    s, q = channel_sums(dy, x, mean)
+    q /= sigma
+    if dgamma is not None:
+        dgamma += q
+        dbeta += s
+    return s, q
+
+
+def batch_norm_grad(dy, x, mean, sigma, gamma, s, q):
+    """dx = gamma (dy - s / M - x̂ q / M) / sigma, with the sums of `batch_norm_sums_`."""
+    M, a = x.size // x.shape[-1], gamma / sigma
+    return channel_affine_grad(dy, x, mean, a, -a * q / (M * sigma), -a * s / M)
+
+
 def sgd_(theta, grad, velocity, lr, momentum):
     """velocity = momentum * velocity + grad;  theta -= lr * velocity."""
     for w, g, v in _blocks(theta, grad, velocity):
@@ -85,16 +178,10 @@ def rmsprop_(theta, grad, square, lr, alpha, eps):
         w -= step
 
 
-def adam_(theta, grad, m, v, lr, beta1, beta2, eps, t):
-    """One step of Adam, written into theta, m and v.
-
-    With m_hat = m / (1 - beta1^t) and v_hat = v / (1 - beta2^t), after the update of m and v:
-    theta -= lr * m_hat / (sqrt(v_hat) + eps).
-    Kingma and Ba, "Adam", 2015, algorithm 1.
+def adam_(theta, grad, m, v, rate, beta1, beta2, eps):
+    """m = beta1 * m + (1 - beta1) * grad;  v = beta2 * v + (1 - beta2) * grad^2;
+    theta -= rate * m / (sqrt(v) + eps).
     """
-    # The same as lr * m_hat / (sqrt(v_hat) + eps), with fewer passes over the arrays:
-    correct = (1 - beta2**t) ** 0.5
-    rate, eps = lr * correct / (1 - beta1**t), eps * correct
     for w, g, m_, v_ in _blocks(theta, grad, m, v):
         step = buffer("adam", g.shape, g.dtype)
         m_ *= beta1

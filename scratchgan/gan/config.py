@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import losses, optim
+from ..backend import ops_of
 from ..penalties import Regulariser
 from .conditional import WIDTH, conditional_discriminator, conditional_generator
 from .models import model
@@ -49,6 +50,7 @@ class Config:
     l2_generator: float = 0.0
     ema: float = 0.0
     dtype: str = "float32"
+    tf32: bool = False
 
 
 def build(config, images, backend="auto", labels=None):
@@ -76,6 +78,7 @@ def build(config, images, backend="auto", labels=None):
         _check_labels(config, labels, len(images))
         loss = losses.AuxiliaryClassifier(loss) if config.condition == "classifier" else loss
     generator = make_generator(config).initialize(g_rng, backend, config.dtype)
+    ops_of(generator.theta).allow_tf32(config.tf32)
     discriminator = refit(
         networks.discriminator(),
         networks.image_shape,

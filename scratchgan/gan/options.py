@@ -87,6 +87,11 @@ def parser(description, models, out, steps, save_every=500, **defaults):
     how.add_argument("--l2-generator", type=float, help="L2 penalty on G's weights")
     how.add_argument("--ema", type=float, help="samples from a running mean of G's weights; 0: off")
     how.add_argument("--dtype", choices=["float32", "float64"], help="of all arrays")
+    how.add_argument(
+        "--tf32",
+        action="store_true",
+        help="on a GPU, faster products of float32 numbers, rounded to 10 bits",
+    )
 
     cures = p.add_argument_group("cures, all for the discriminator")
     cures.add_argument("--d-norm", choices=NORMS, help="in place of the model's BatchNorm")

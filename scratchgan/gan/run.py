@@ -30,8 +30,10 @@ from .checkpoint import (
     save_checkpoint,
 )  # fmt: skip
 from .config import Config, build, make_generator
+from .feed import draw_noise
+from .graph import stepper
 from .monitor import Monitor, spread
-from .trainer import draw_noise, generate
+from .trainer import generate
 
 __all__ = ["Stopped", "load_generator", "samples_of_classes", "train"]
 
@@ -120,6 +122,7 @@ class _Run:
         self.fixed_noise, self.save_every = fixed_noise, save_every
         self.monitor = Monitor(spread(trainer.images[:SPREAD]), config.smooth)
         self.last = None  # what the newest step found
+        self.stepper = stepper(trainer)
 
     def go_on_to(self, steps):
         """Train up to step ``steps``, saving as it goes."""
@@ -141,8 +144,9 @@ class _Run:
         ):
             self.since = time.perf_counter(), trainer.step_count
             while trainer.step_count < steps and not flag:
-                self.last = trainer.step()
-                bar.update(size)
+                n = min(self.stepper.most, steps - trainer.step_count, *self.until_due())
+                self.last = self.stepper.run(n)
+                bar.update(n * size)
                 if trainer.step_count % METRICS_EVERY == 0 or trainer.step_count == steps:
                     self.report(metrics, bar)
                 if trainer.step_count % self.save_every == 0:
@@ -152,6 +156,12 @@ class _Run:
         if flag:
             raise Stopped(f"stopped at step {trainer.step_count}, and saved; go on with --resume")
         self.draw()
+
+    def until_due(self):
+        """How many steps from here on to the next row of metrics, and to the next grid."""
+        return [
+            every - self.trainer.step_count % every for every in (METRICS_EVERY, self.save_every)
+        ]
 
     def report(self, metrics, bar):
         """A row of metrics, the bar's text, and a warning where one is due."""

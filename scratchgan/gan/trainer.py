@@ -10,12 +10,13 @@ from typing import NamedTuple
 import numpy as np
 
 from ..backend import ops_of
-from ..data import Batches, ImageFolder, to_uint8, to_unit
+from ..data import to_uint8
 from ..layers import GaussianNoise
 from ..losses import AuxiliaryClassifier
 from ..penalties import l2
+from .feed import Feed
 
-__all__ = ["Step", "Trainer", "draw_noise", "generate"]
+__all__ = ["Step", "Trainer", "generate"]
 
 
 class Step(NamedTuple):
@@ -92,10 +93,21 @@ class Trainer:
             raise ValueError(f"l2_generator={l2_generator!r} given, 0 or more wanted")
         self.generator, self.discriminator, self.loss = generator, discriminator, loss
         self.g_optimiser, self.d_optimiser, self.average = g_optimiser, d_optimiser, average
-        self.images, self.rng, self.batches = images, rng, Batches(images, batch_size, rng)
+        theta = generator.theta
+        self.feed = Feed(
+            images,
+            labels,
+            batch_size,
+            rng,
+            noise=noise,
+            z_dim=z_dim,
+            ops=ops_of(theta),
+            dtype=theta.dtype,
+        )
+        self.images, self.rng, self.batches = images, rng, self.feed.batches
         self.z_dim, self.batch_size, self.d_steps = z_dim, batch_size, d_steps
-        self.noise_kind, self.l2_generator, self.regulariser = noise, l2_generator, regulariser
-        self.instance_noise, self.labels = instance_noise, labels
+        self.l2_generator, self.regulariser = l2_generator, regulariser
+        self.instance_noise = instance_noise
         # Of an auxiliary classifier, D does not see the labels: it is to name them.
         self.classifies = isinstance(loss, AuxiliaryClassifier)
         layers = discriminator.sublayers().values()
@@ -168,44 +180,21 @@ class Trainer:
 
     def next_batch(self):
         """The next real images, (N, H, W, C) in [-1, 1], and their labels (N,) or None."""
-        indices = self.batches.next()
-        x = self.images[indices]
-        if x.dtype == np.uint8:
-            x = to_unit(x)
-        if isinstance(self.images, ImageFolder):  # decoded while the networks learn
-            self.images.prefetch(self.batches.upcoming(2))
-        labels = self.labels
-        if labels is not None:
-            labels = ops_of(self.generator.theta).asarray(labels[indices])
-        return self._to_device(x), labels
+        return self.feed.batch()
 
     def noise(self):
         """A batch of z, (N, z_dim)."""
-        z = draw_noise(self.rng, self.batch_size, self.z_dim, self.noise_kind)
-        return self._to_device(z)
+        return self.feed.noise()
 
     @property
     def best_generator(self):
         """The generator to take samples from: the running mean, where there is one."""
         return self.average.mean if self.average else self.generator
 
-    def _to_device(self, a):
-        theta = self.generator.theta
-        return ops_of(theta).asarray(a, theta.dtype)
-
 
 def _with(labels, x):
     """The pair that a conditional network takes, where there are labels."""
     return x if labels is None else (x, labels)
-
-
-def draw_noise(rng, n, z_dim, kind="normal"):
-    """Noise (n, z_dim) in float32: N(0, 1) for "normal", U(-1, 1) for "uniform"."""
-    if kind == "normal":
-        return rng.standard_normal((n, z_dim), np.float32)
-    if kind == "uniform":
-        return 2 * rng.random((n, z_dim), np.float32) - 1
-    raise ValueError(f"noise {kind!r} given, 'normal' or 'uniform' wanted")
 
 
 def generate(generator, z, labels=None, batch=256):

@@ -57,11 +57,15 @@ class Tanh(Elementwise):
 
     def f(self, x):
         """tanh x."""
-        return ops_of(x).xp.tanh(x)
+        return ops_of(x).tanh(x)
 
     def df(self, y):
         """1 - y^2."""
         return 1 - y * y
+
+    def backward(self, dy, cache, into_params=True):
+        """dx = (1 - y^2) dy."""
+        return ops_of(dy).tanh_grad(dy, cache)
 
     def d2f(self, y):
         """-2 y (1 - y^2)."""

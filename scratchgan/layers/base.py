@@ -362,7 +362,7 @@ class LinearMap(Layer):
         if self.w is not None:
             self.w.grad += self.weight_grad(cache, dy)
         if self.b is not None:
-            self.b.grad += ops_of(dy).sum_rows(dy.reshape(-1, dy.shape[-1]))
+            ops_of(dy).add_rows_(self.b.grad, dy.reshape(-1, dy.shape[-1]))
 
     def double_backward(self, t, dy, cache):
         """B = <A t, dy>: J is A wherever x is, and dB/dw is weight_grad(t, dy)."""

@@ -39,8 +39,9 @@ class GaussianNoise(Layer):
         if not (train and self.std):
             return x, None
         # On the host, as in Dropout; of single precision always, so that x's changes no noise.
-        noise = self.rng.standard_normal(x.shape, np.float32)
-        return x + float(self.std) * ops_of(x).asarray(noise, x.dtype), None
+        shape = x.shape
+        noise = ops_of(x).draw(lambda: self.rng.standard_normal(shape, np.float32), shape, x.dtype)
+        return x + float(self.std) * noise, None
 
     def backward(self, dy, cache, into_params=True):
         """dx = dy: what is added does not depend on x."""

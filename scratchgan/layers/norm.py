@@ -114,19 +114,15 @@ class BatchNorm(_Normalisation):
         self.expect(x, *("N", "H", "W")[: max(x.ndim - 1, 1)], *self.gamma.shape)
         ops = ops_of(x)
         if train:
-            M = x.size // self.gamma.size
-            if M < 2:
+            if x.size < 2 * self.gamma.size:
                 raise ShapeError(
                     f"{self}: input of shape {x.shape} given, two values a channel wanted"
                 )
-            mean, var = ops.channel_moments(x)  # (C,) each
-            for running, batch in (self.running_mean, mean), (self.running_var, var * M / (M - 1)):
-                running *= self.decay
-                running += (1 - self.decay) * batch
+            running = self.running_mean, self.running_var
+            mean, sigma = ops.batch_moments_(*running, x, self.decay, self.eps)  # (C,) each
         else:  # a copy, for the cache: training goes on to change the original
-            mean, var = self.running_mean.copy(), self.running_var
-        sigma = ops.xp.sqrt(var + self.eps)
-        y = ops.channel_affine(x, mean, self.gamma.value / sigma, self.beta.value)  # γ x̂ + β
+            mean, sigma = self.running_mean.copy(), ops.xp.sqrt(self.running_var + self.eps)
+        y = ops.batch_norm(x, mean, sigma, self.gamma.value, self.beta.value)  # γ x̂ + β
         return y, (x, mean, sigma, train)
 
     def backward(self, dy, cache, into_params=True):
@@ -135,16 +131,12 @@ class BatchNorm(_Normalisation):
         It is P(γ dy) = γ P(dy), for γ is the same wherever the mean is taken: of M values.
         """
         x, mean, sigma, moving = cache
-        ops, a = ops_of(dy), self.gamma.value / sigma
-        s, q = ops.channel_sums(dy, x, mean)  # (C,) each
-        q /= sigma
-        if into_params:
-            self.gamma.grad += q  # it was: y = γ x̂ + β
-            self.beta.grad += s
+        ops, gamma = ops_of(dy), self.gamma.value
+        into = (self.gamma.grad, self.beta.grad) if into_params else (None, None)
+        s, q = ops.batch_norm_sums_(*into, dy, x, mean, sigma)  # (C,) each
         if not moving:
-            return a * dy
-        M = x.size // self.gamma.size
-        return ops.channel_affine_grad(dy, x, mean, a, -a * q / (M * sigma), -a * s / M)
+            return gamma / sigma * dy
+        return ops.batch_norm_grad(dy, x, mean, sigma, gamma, s, q)
 
     def __repr__(self):
         return f"{type(self).__name__}({self.gamma.shape[0]})"

@@ -107,11 +107,17 @@ class Dropout(Layer):
         """Any shape -> the same shape; the cache is the scaled mask."""
         if not train:
             return x, None
-        # On the host, from one seeded generator: a GPU run then drops what the CPU run drops.
-        # Of 16 random bits: that meets the rate to 1/65536 in a third of the time of floats.
-        keep = self.rng.integers(0, 65536, x.shape, np.uint16) >= 65536 * self.rate
-        scaled = ops_of(x).asarray(keep, x.dtype) / (1 - self.rate)
+        ops, shape = ops_of(x), x.shape
+        keep = ops.draw(lambda: self.keep(shape), shape, bool)
+        scaled = ops.asarray(keep, x.dtype) / (1 - self.rate)
         return x * scaled, scaled
+
+    def keep(self, shape):
+        """What is not dropped, as bool, drawn on the host: a GPU run drops what the CPU run drops.
+
+        Of 16 random bits: that meets the rate to 1/65536 in a third of the time of floats.
+        """
+        return self.rng.integers(0, 65536, shape, np.uint16) >= 65536 * self.rate
 
     def backward(self, dy, cache, into_params=True):
         """dx = scaled mask * dy."""

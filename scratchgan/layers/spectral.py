@@ -71,22 +71,22 @@ class SpectralNorm(Layer):
         """Random directions first, then as many iterations as bring them near."""
         self.u, self.v = (ops.asarray(rng.standard_normal(n), dtype) for n in self.matrix().shape)
         for a in (self.u, self.v):
-            a /= ops.xp.sqrt(a @ a)
+            a /= ops.xp.sqrt((a * a).sum())
         for _ in range(START):
             self.after_update()
 
     def after_update(self):
         """One power iteration: v <- W^T u / |W^T u|, then u <- W v / |W v|."""
         W = self.matrix()
-        _turn(self.v, W.T @ self.u)
-        _turn(self.u, W @ self.v)
+        _turn(self.v, _times(W.T, self.u))
+        _turn(self.u, _times(W, self.v))
 
     def forward(self, x, train=True):
         """y = A(Ŵ) x + b; the cache is x, the layer with Ŵ for weights, s, u and v."""
         if self.u is None:
             self.initialized()  # says what to do
         W, u, v = self.matrix(), self.u.copy(), self.v.copy()  # the next update changes them
-        s = u @ (W @ v)
+        s = (u * _times(W, v)).sum()
         s = ops_of(W).xp.where(s != 0, s, 1)
         inner = copy.copy(self.layer)
         inner.w = Param(shape=self.layer.w.shape)
@@ -107,7 +107,7 @@ class SpectralNorm(Layer):
         self.add_to_w(inner.weight_grad(x, dy), cache)
         b = self.layer.b
         if b is not None:
-            b.grad += ops_of(dy).sum_rows(dy.reshape(-1, dy.shape[-1]))
+            ops_of(dy).add_rows_(b.grad, dy.reshape(-1, dy.shape[-1]))
 
     def double_backward(self, t, dy, cache):
         """B = <A(Ŵ) t, dy>: dB/dŴ is weight_grad(t, dy), and goes on to W as G does."""
@@ -126,8 +126,13 @@ class SpectralNorm(Layer):
         return f"SpectralNorm({self.layer})"
 
 
+def _times(W, a):
+    """W a, of a matrix and a vector."""
+    return ops_of(W).matmul(W, a[:, None])[:, 0]
+
+
 def _turn(a, towards):
     """Make a the unit vector in this direction; a vector of zeros has none, and a stays."""
     xp = ops_of(a).xp
-    length = xp.sqrt(towards @ towards)
+    length = xp.sqrt((towards * towards).sum())
     a[...] = xp.where(length > 0, towards / xp.where(length > 0, length, 1), a)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scratchgan.backend import fused, numpy_ops, workers
+from scratchgan.backend import fused, workers
 
 shapes = st.one_of(
     st.tuples(st.integers(1, 300), st.integers(1, 9)),
@@ -52,17 +52,17 @@ def plain(x, dy, a, b, c, slope):
 def found(x, dy, a, b, c, slope):
     """The same by the backend."""
     y = x.copy()
-    numpy_ops.add_bias_(y, b)
+    fused.add_bias_(y, b)
     mean = x.mean(tuple(range(x.ndim - 1)), dtype=float).astype(x.dtype)
     return {
-        "leaky_relu": numpy_ops.leaky_relu(x, slope),
-        "leaky_relu_grad": numpy_ops.leaky_relu_grad(dy, numpy_ops.leaky_relu(x, slope), slope),
+        "leaky_relu": fused.leaky_relu(x, slope),
+        "leaky_relu_grad": fused.leaky_relu_grad(dy, fused.leaky_relu(x, slope), slope),
         "add_bias_": y,
-        "sum_rows": numpy_ops.sum_rows(x.reshape(-1, x.shape[-1])),
-        "channel_moments": numpy_ops.channel_moments(x),
-        "channel_affine": numpy_ops.channel_affine(x, mean, a, b),
-        "channel_sums": numpy_ops.channel_sums(dy, x, mean),
-        "channel_affine_grad": numpy_ops.channel_affine_grad(dy, x, mean, a, b, c),
+        "sum_rows": fused.sum_rows(x.reshape(-1, x.shape[-1])),
+        "channel_moments": fused.channel_moments(x),
+        "channel_affine": fused.channel_affine(x, mean, a, b),
+        "channel_sums": fused.channel_sums(dy, x, mean),
+        "channel_affine_grad": fused.channel_affine_grad(dy, x, mean, a, b, c),
     }
 
 
@@ -97,14 +97,14 @@ def test_large_arrays_in_single_precision(threads):
 
 def test_an_array_that_is_not_contiguous_gets_its_bias():
     y = np.zeros((6, 4)).T
-    numpy_ops.add_bias_(y, np.arange(6.0))
+    fused.add_bias_(y, np.arange(6.0))
     assert (y == np.arange(6)).all()
 
 
 def test_the_variance_of_values_far_from_zero():
     """In one pass, as mean of squares less square of mean, nothing would be left of it."""
     x = 1e4 + np.random.default_rng(0).standard_normal((100_000, 3)).astype(np.float32)
-    mean, var = numpy_ops.channel_moments(x)
+    mean, var = fused.channel_moments(x)
     exact = x.astype(float)
     np.testing.assert_allclose(mean, exact.mean(0), rtol=1e-6)
     np.testing.assert_allclose(var, exact.var(0), rtol=1e-4)

@@ -1,4 +1,7 @@
-"""On a CUDA device: CuPy computes what NumPy computes."""
+"""On a CUDA device: CuPy computes what NumPy computes, in layers, losses, optimisers, penalties.
+
+The single operations are compared in ``test_kernels.py``, on a device as on the CPU.
+"""
 
 import numpy as np
 import pytest

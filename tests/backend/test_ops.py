@@ -125,6 +125,14 @@ def test_sigmoid_and_softplus_are_their_formulas(x):
     np.testing.assert_allclose(softplus, wanted, rtol=1e-13)
 
 
+@given(numbers, numbers)
+def test_tanh_and_its_slope(x, dy):
+    y = numpy_ops.tanh(np.array([x]))
+    np.testing.assert_allclose(y, math.tanh(x), rtol=1e-15)
+    slope = (1 - y) * (1 + y) * dy
+    np.testing.assert_allclose(numpy_ops.tanh_grad(np.array([dy]), y), slope, atol=1e-15 * abs(dy))
+
+
 @given(numbers, st.floats(0, 0.99), numbers)
 def test_leaky_relu_and_its_slope(x, slope, dy):
     y = numpy_ops.leaky_relu(np.array([x]), slope)
@@ -140,6 +148,8 @@ def test_elementwise_functions_keep_the_dtype_and_do_not_overflow(dtype):
         results = [
             numpy_ops.sigmoid(x),
             numpy_ops.softplus(x),
+            numpy_ops.tanh(x),
+            numpy_ops.tanh_grad(x, numpy_ops.tanh(x)),
             numpy_ops.leaky_relu(x, 0.2),
             numpy_ops.leaky_relu_grad(x, x, 0.2),
             numpy_ops.leaky_relu_grad(x, x, 0),
@@ -149,12 +159,59 @@ def test_elementwise_functions_keep_the_dtype_and_do_not_overflow(dtype):
     np.testing.assert_allclose(results[0], [0, 0, 0.5, 1, 1], atol=1e-40)
 
 
+@pytest.mark.parametrize("shape", [(7, 3), (5, 4, 3, 2)])
+def test_batch_normalisation_is_its_formulas(shape):
+    rng = np.random.default_rng(0)
+    x, dy = rng.standard_normal((2, *shape))
+    running_mean, running_var, gamma, beta, dgamma, dbeta = before = rng.random((6, shape[-1]))
+    before = before.copy()
+    axes, M = tuple(range(x.ndim - 1)), x.size // shape[-1]
+
+    mean, sigma = numpy_ops.batch_moments_(running_mean, running_var, x, 0.9, 0.1)
+    assert_close(mean, x.mean(axes), 1e-14)
+    assert_close(sigma**2, x.var(axes) + 0.1, 1e-14)
+    assert_close(running_mean, 0.9 * before[0] + 0.1 * x.mean(axes), 1e-14)
+    assert_close(running_var, 0.9 * before[1] + 0.1 * x.var(axes, ddof=1), 1e-14)
+
+    xhat = (x - mean) / sigma
+    assert_close(numpy_ops.batch_norm(x, mean, sigma, gamma, beta), gamma * xhat + beta, 1e-14)
+
+    s, q = numpy_ops.batch_norm_sums_(dgamma, dbeta, dy, x, mean, sigma)
+    assert_close(s, dy.sum(axes), 1e-14)
+    assert_close(q, (xhat * dy).sum(axes), 1e-14)
+    assert_close(dgamma, before[4] + q, 1e-14)
+    assert_close(dbeta, before[5] + s, 1e-14)
+    for found, again in zip(
+        numpy_ops.batch_norm_sums_(None, None, dy, x, mean, sigma), (s, q), strict=True
+    ):
+        assert_close(found, again, 0)
+
+    dx = numpy_ops.batch_norm_grad(dy, x, mean, sigma, gamma, s, q)
+    assert_close(dx, gamma * (dy - s / M - xhat * q / M) / sigma, 1e-13)
+
+
+def test_rows_are_added_to_what_is_there():
+    total, a = np.arange(3.0), np.random.default_rng(0).standard_normal((5, 3))
+    numpy_ops.add_rows_(total, a)
+    assert_close(total, np.arange(3) + a.sum(0), 1e-15)
+
+
 def test_host_arrays_pass_through():
     x = np.ones(3, "float32")
     assert numpy_ops.to_host(x) is numpy_ops.asarray(x) is x
     assert numpy_ops.asarray([1, 2], "float64").dtype == "float64"
     assert numpy_ops.device_count() == 0
     assert numpy_ops.synchronize() is None
+
+
+def test_what_a_step_takes_from_the_host_is_made_on_the_spot():
+    drawn = numpy_ops.draw(lambda: np.arange(3), (3,), "float32")
+    assert drawn.dtype == "float32" and drawn.tolist() == [0, 1, 2]
+    made = np.ones(2, bool)
+    assert numpy_ops.draw(lambda: made, (2,), bool) is made
+    assert numpy_ops.numbers(lambda: (1.5, 2), 2) == (1.5, 2)
+    assert numpy_ops.room() > 1 << 60
+    assert numpy_ops.allow_tf32(True) is None
 
 
 @pytest.mark.parametrize("rows", [1000, 1024, 1025, 200_001])

@@ -56,7 +56,7 @@ def test_help_mentions_every_option_with_its_default(monkeypatch, capsys):
     for choice in ("non-saturating", "rmsprop", "mlp-small", "uniform", "float64"):
         assert choice in text
     without = {name for name in options - {"data", "classes"} if "(default:" not in said[name]}
-    off = {"condition", "penalty-weight", "clip-weights", "minibatch-std"}
+    off = {"condition", "penalty-weight", "clip-weights", "minibatch-std", "tf32"}
     assert without == {"resume", "epochs"} | off
 
 
@@ -70,8 +70,8 @@ def test_options_reach_the_run(example, tmp_path):
         **{"instance_noise_steps": 7},
     }
     typed = [text for k, v in wanted.items() for text in (f"--{k.replace('_', '-')}", v)]
-    typed.append("--minibatch-std")
-    wanted |= {"minibatch_std": True, "condition": None, "classes": 0}
+    typed += ["--minibatch-std", "--tf32"]
+    wanted |= {"minibatch_std": True, "tf32": True, "condition": None, "classes": 0}
     status, said, _ = example("--steps", 2, *typed)
     assert status == 0 and str(tmp_path / "run") in said
     config = saved(tmp_path)["config"]

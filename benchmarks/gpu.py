@@ -1,0 +1,467 @@
+"""On a CUDA card: is it right, and how long is a training step, here and in PyTorch?
+
+First the tests that need a card; then both sides train from the same weights on the same draws in
+float64 and must find the same losses; then they are timed in float32 in turn, with and without
+TF32 on both sides. Each network has a process of its own. What does not fit into the time is
+left out, and said to be.
+
+    sh benchmarks/gpu.sh                       # all, into benchmarks/results/CARD.json and .md
+    python benchmarks/gpu.py --skip-tests --models mlp --batch-sizes 128
+"""
+
+import argparse
+import copy
+import gc
+import importlib.util
+import json
+import re
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+MODELS, BATCH_SIZES = ("mlp", "dcgan28", "dcgan64"), (128, 1024)
+NEEDED = (
+    "cupy", "torch", "numpy", "matplotlib", "PIL", "safetensors", "sklearn", "threadpoolctl",
+    "tqdm", "pytest", "hypothesis",
+)  # fmt: skip
+SIDES = {
+    "eager": "scratchgan, step by step",
+    "graph": "scratchgan, recorded",
+    "torch": "PyTorch eager",
+    "compiled": "PyTorch compiled",
+}
+ROUNDS, BLOCK_SECONDS = 7, 0.12  # timed blocks of each side, and how long each is
+AGREE = 1e-7  # largest relative difference of a loss, in float64
+HEADER = (
+    "network", "batch", "", "TF32", "ms a step", "of all rounds", "images/s", "of GEMM", "of copy",
+    "MiB", "ratio",
+)  # fmt: skip
+
+
+def main():
+    """Prove, time, write."""
+    options = parse()
+    if options.one:
+        print(json.dumps(measure(*options.one, options.seconds)))
+        return
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        sys.exit(f"not installed: {', '.join(missing)}")
+    end = time.monotonic() + options.seconds
+    about = describe()
+    print("\n".join(f"{key}: {value}" for key, value in about.items()), flush=True)
+    if not options.skip_tests:
+        tests = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "tests"]
+        status = subprocess.run(tests, cwd=HERE.parent).returncode
+        about["tests"] = "passed" if status == 0 else "FAILED"
+    results = []
+    jobs = [(model, size) for size in options.batch_sizes for model in options.models]
+    for i, (model, size) in enumerate(jobs):
+        seconds = (end - time.monotonic()) / (len(jobs) - i)
+        results.append(one(model, size, max(seconds, 0)))
+        print(table([results[-1]]), flush=True)
+    write(about, results, HERE / "results")
+    failed = about.get("tests") == "FAILED" or any("error" in result for result in results)
+    sys.exit(1 if failed else 0)
+
+
+def parse():
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
+    parser.add_argument("--batch-sizes", nargs="+", type=int, default=BATCH_SIZES)
+    parser.add_argument("--seconds", type=float, default=460, help="for everything")
+    parser.add_argument("--skip-tests", action="store_true")
+    parser.add_argument("--one", nargs=2, metavar=("MODEL", "SIZE"), help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def one(model, size, seconds):
+    """`measure` in a process of its own, which may fail."""
+    command = [sys.executable, __file__, "--one", model, str(size), "--seconds", str(seconds)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30)
+    except subprocess.TimeoutExpired:
+        return {"model": model, "batch": int(size), "error": "it took too long"}
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        return {"model": model, "batch": int(size), "error": last}
+    sys.stderr.write(done.stderr)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def describe():
+    """The card, its driver, and the versions of what is compared."""
+    import cupy
+    import numpy
+    import torch
+
+    card = cupy.cuda.runtime.getDeviceProperties(0)
+    return {
+        "card": card["name"].decode(),
+        "memory": f"{card['totalGlobalMem'] / 2**30:.0f} GiB",
+        "compute capability": f"{card['major']}.{card['minor']}",
+        "driver": cupy.cuda.runtime.driverGetVersion(),
+        "CUDA": cupy.cuda.runtime.runtimeGetVersion(),
+        "Python": sys.version.split()[0],
+        "NumPy": numpy.__version__,
+        "CuPy": cupy.__version__,
+        "PyTorch": f"{torch.__version__}, CUDA {torch.version.cuda}",
+    }
+
+
+# ---- one network, one batch size -------------------------------------------------------------
+
+
+def measure(model, size, seconds):
+    """Validate, then time all sides in turn; a dict of all that was found.
+
+    Parameters
+    ----------
+    model : str
+    size : int or str
+        Images in a batch.
+    seconds : float
+        For all of it. Compiling is begun only while half of them are left.
+    """
+    end, size = time.monotonic() + seconds, int(size)
+    result = {"model": model, "batch": size, "validation": validate(model), "sides": {}}
+    result["left out"] = []
+    flops, moved = step_work(trainer_of(model, size, "numpy"))
+    makers = {"eager": Eager, "graph": Graph, "torch": Torch, "compiled": Compiled}
+    for tf32 in (False, True):
+        gemm, copied = gemm_ceiling(tf32), copy_ceiling()
+        sides = {}
+        gc.collect()  # what the sides before had of the card
+        for name, make in makers.items():
+            what = f"{SIDES[name]}, TF32 {'on' if tf32 else 'off'}"
+            if name == "compiled" and time.monotonic() > end - seconds / 2:
+                result["left out"].append(f"{what}: no time to compile it")
+                continue
+            try:
+                sides[name] = make(model, size, tf32)
+            except Exception as error:
+                result["left out"].append(f"{what}: {type(error).__name__}")
+        for name, times in take_turns(sides).items():
+            middle = statistics.median(times)
+            result["sides"][f"{name} {'on' if tf32 else 'off'}"] = {
+                "seconds": times,
+                "images": size / middle,
+                "gemm": flops / middle / gemm,
+                "copy": moved / middle / copied,
+                "memory": sides[name].memory,
+                "note": sides[name].note,
+            }
+    return result
+
+
+def trainer_of(model, size, backend, dtype="float32", tf32=False):
+    """A trainer on random images; the same weights on every backend."""
+    import numpy as np
+
+    from scratchgan.gan import Config, build
+    from scratchgan.gan import model as networks
+
+    shape = (2048, *networks(model).image_shape)
+    images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    config = Config("random", model, batch_size=size, dtype=dtype, tf32=tf32)
+    return build(config, images, backend)
+
+
+class Eager:
+    """Our trainer, step by step.
+
+    Attributes
+    ----------
+    memory : float
+        MiB that it has taken from the card.
+    note : str
+        What is to be said of it.
+    """
+
+    note = ""
+
+    def __init__(self, model, size, tf32, dtype="float32"):
+        import cupy
+
+        from scratchgan.backend import get_backend
+
+        pool = cupy.get_default_memory_pool()
+        pool.free_all_blocks()
+        before = pool.total_bytes()
+        self.ops, self.tf32 = get_backend("cupy"), tf32
+        self.trainer = trainer_of(model, size, self.ops, dtype, tf32)
+        self.set_up()
+        self.memory = (pool.total_bytes() - before + self.own_bytes()) / 2**20
+
+    def set_up(self):
+        """Make the first steps."""
+        self.run(2)
+
+    def own_bytes(self):
+        """Memory that is in no default pool."""
+        return 0
+
+    def prepare(self):
+        """Before a block: the other precision's sides may have changed this."""
+        self.ops.allow_tf32(self.tf32)
+
+    def run(self, steps):
+        """Make so many steps, without waiting for them."""
+        for _ in range(steps):
+            self.trainer.step()
+
+    def wait(self):
+        """Until they are made."""
+        self.ops.synchronize()
+
+
+class Graph(Eager):
+    """Our trainer, recorded."""
+
+    def set_up(self):
+        """Record a step."""
+        from scratchgan.gan.graph import stepper
+
+        self.stepper = stepper(self.trainer)
+        self.run(2)
+        self.note = "" if self.stepper.most > 1 else "could not be recorded"
+
+    def own_bytes(self):
+        """Those of the recorder's pool."""
+        recorder = getattr(self.stepper, "recorder", None)
+        return recorder.pool.total_bytes() if recorder else 0
+
+    def run(self, steps):
+        """Make so many steps, in pieces as a run makes them, without waiting for them."""
+        while steps:
+            n = min(steps, self.stepper.most)
+            self.stepper.run(n)
+            steps -= n
+
+
+class Torch:
+    """The same in PyTorch, D's parameters frozen in G's step; images ready on the card."""
+
+    note, fused = "", False
+
+    def __init__(self, model, size, tf32):
+        import torch
+        from torch_twin import TorchGAN
+
+        self.torch, self.tf32, self.size = torch, tf32, size
+        self.prepare()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_reserved()
+        self.gan = TorchGAN(model, size, fused=self.fused, frozen=True, device="cuda")
+        self.images = 2 * torch.rand(2048, *self.gan.image_shape, device="cuda") - 1
+        self.set_up()
+        self.memory = (torch.cuda.max_memory_reserved() - before) / 2**20
+
+    def set_up(self):
+        """Make the first steps."""
+        self.run(2)
+
+    def prepare(self):
+        """Both switches: PyTorch's convolutions have one of their own."""
+        self.torch.backends.cuda.matmul.allow_tf32 = self.tf32
+        self.torch.backends.cudnn.allow_tf32 = self.tf32
+        self.torch.backends.cudnn.benchmark = True
+
+    def run(self, steps):
+        """Make so many steps, without waiting for them."""
+        for _ in range(steps):
+            indices = self.torch.randint(len(self.images), (self.size,), device="cuda")
+            z_d, z_g = self.torch.randn(2, *self.gan.noise_shape, device="cuda")
+            self.gan.losses(self.images[indices], z_d, z_g)
+
+    def wait(self):
+        """Until they are made."""
+        self.torch.cuda.synchronize()
+
+
+class Compiled(Torch):
+    """PyTorch at its fastest without another way of writing it: compiled, in CUDA graphs."""
+
+    fused = True
+
+    def set_up(self):
+        """Compile both networks."""
+        for name in "G", "D":
+            network = self.torch.compile(getattr(self.gan, name), mode="reduce-overhead")
+            setattr(self.gan, name, network)
+        self.run(5)
+
+    def run(self, steps):
+        """Make so many steps; what the last one found may be overwritten."""
+        for _ in range(steps):
+            self.torch.compiler.cudagraph_mark_step_begin()
+            super().run(1)
+
+
+def validate(model, size=16, steps=3):
+    """Train in float64 on the same draws as PyTorch; how far single and recorded losses differ."""
+    import numpy as np
+    import torch
+    from torch_twin import TorchGAN
+
+    from scratchgan.data import Batches, to_unit
+    from scratchgan.gan import draw_noise
+    from scratchgan.gan.graph import Stepwise, stepper
+    from scratchgan.layers import Dropout
+
+    def there(a):
+        return torch.from_numpy(a).cuda()
+
+    worst = {}
+    for name, way in {"eager": Stepwise, "graph": stepper}.items():
+        trainer, host = (trainer_of(model, size, on, "float64") for on in ("cupy", "numpy"))
+        for layer in trainer.discriminator.layers:
+            if isinstance(layer, Dropout):
+                layer.rate = 0.0
+        gan = TorchGAN(model, size, frozen=True, dtype="float64").without_dropout()
+        gan.load(host.generator, host.discriminator)
+        gan.G.cuda(), gan.D.cuda()
+        gan.ones, gan.zeros = gan.ones.cuda(), gan.zeros.cuda()
+        images = there(to_unit(trainer.images).astype(float))
+        if images[0].shape != gan.image_shape:  # channels first
+            images = images.permute(0, 3, 1, 2).contiguous()
+        rng = copy.deepcopy(trainer.rng)
+        batches = Batches(trainer.images, size, rng)
+        ours, worst[name] = way(trainer), 0.0
+        for _ in range(steps):
+            x = images[there(batches.next())]
+            z = [there(draw_noise(rng, *gan.noise_shape).astype(np.float64)) for _ in range(2)]
+            step = ours.run(1)
+            for own, other in zip((step.d_loss, step.g_loss), gan.step(x, *z), strict=True):
+                worst[name] = max(worst[name], abs(float(own) - other) / abs(other))
+    if not max(worst.values()) <= AGREE:
+        raise SystemExit(f"validation of {model} FAILED: {worst}, {AGREE} allowed")
+    return worst
+
+
+def take_turns(sides):
+    """Seconds a step: one number a round for each side."""
+    steps, seconds = {}, {name: [] for name in sides}
+
+    def timed(side, n):
+        side.prepare()
+        side.wait()
+        start = time.perf_counter()
+        side.run(n)
+        side.wait()
+        return (time.perf_counter() - start) / n
+
+    for name, side in sides.items():
+        timed(side, 10)
+        steps[name] = max(10, round(BLOCK_SECONDS / timed(side, 10), -1))
+    for _ in range(ROUNDS):
+        for name, side in sides.items():
+            seconds[name].append(timed(side, steps[name]))
+    return seconds
+
+
+def step_work(trainer):
+    """FLOP of the products in one step, and bytes that it must move at least.
+
+    Each layer's output and its gradient, written once and read once wherever the step computes
+    them; and seven passes of Adam over the parameters.
+    """
+    import numpy as np
+    from step import step_flops
+
+    def numbers(network, x):
+        total = 0
+        for layer in network.layers:
+            x, _ = layer.forward(x, train=False)
+            total += x.size * trainer.batch_size
+        return total
+
+    g = numbers(trainer.generator, np.zeros((1, trainer.z_dim), np.float32))
+    d = numbers(trainer.discriminator, np.zeros((1, *trainer.images.shape[1:]), np.float32))
+    # D's step: G forward, D forward and backward twice. G's step: both, forward and backward.
+    passed = 2 * (g + 2 * 2 * d + 2 * g + 2 * d)
+    learned = 7 * (trainer.generator.size + trainer.discriminator.size)
+    return step_flops(trainer), 4 * (passed + learned)
+
+
+def gemm_ceiling(tf32, n=8192):
+    """The card's best rate of a float32 product, in FLOP/s."""
+    import cupy
+
+    from scratchgan.backend import get_backend
+
+    ops = get_backend("cupy")
+    ops.allow_tf32(tf32)
+    a = cupy.ones((n, n), cupy.float32)
+    return 2 * n**3 / shortest(lambda: ops.matmul(a, a))
+
+
+def copy_ceiling(size=1 << 28):
+    """The card's best rate of a copy in its memory, in bytes read and written/s."""
+    import cupy
+
+    a, out = cupy.ones(size, cupy.uint8), cupy.empty(size, cupy.uint8)
+    return 2 * size / shortest(lambda: cupy.copyto(out, a))
+
+
+def shortest(job, repeats=8):
+    """Seconds of the shortest of several runs, after one that is not counted."""
+    import cupy
+
+    times = []
+    for _ in range(repeats + 1):
+        cupy.cuda.Device().synchronize()
+        start = time.perf_counter()
+        job()
+        cupy.cuda.Device().synchronize()
+        times.append(time.perf_counter() - start)
+    return min(times[1:])
+
+
+# ---- what is written -------------------------------------------------------------------------
+
+
+def table(results):
+    """A table in Markdown; the ratio is to our recorded steps, above 1: ours are faster."""
+    rows = [HEADER, ["---"] * 3 + ["---"] + ["---:"] * 7]
+    for result in results:
+        where = [result["model"], str(result["batch"])]
+        if "error" in result:
+            rows.append([*where, result["error"], *[""] * 8])
+            continue
+        for key, side in result["sides"].items():
+            name, tf32 = key.split()
+            middle = statistics.median(side["seconds"])
+            ours = result["sides"].get(f"graph {tf32}", side)
+            low, high = 1000 * min(side["seconds"]), 1000 * max(side["seconds"])
+            label = SIDES[name] + (f" ({side['note']})" if side["note"] else "")
+            rows.append([
+                *where, label, tf32, f"{1000 * middle:.3f}", f"{low:.3f} to {high:.3f}",
+                f"{side['images']:.0f}", f"{side['gemm']:.0%}", f"{side['copy']:.0%}",
+                f"{side['memory']:.0f}", f"{middle / statistics.median(ours['seconds']):.2f}",
+            ])  # fmt: skip
+        rows += [[*where, f"left out: {what}", *[""] * 8] for what in result["left out"]]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def write(about, results, folder):
+    """CARD.json and CARD.md in this folder; the path of the former."""
+    slug = re.sub(r"[^a-z0-9]+", "-", about["card"].lower()).strip("-")
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{slug}.json"
+    path.write_text(json.dumps({"about": about, "results": results}, indent=1) + "\n")
+    facts = "\n".join(f"* {key}: {value}" for key, value in about.items())
+    path.with_suffix(".md").write_text(f"# {about['card']}\n\n{facts}\n\n{table(results)}\n")
+    print(f"{path} and .md")
+    return path
+
+
+if __name__ == "__main__":
+    main()

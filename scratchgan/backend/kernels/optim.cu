@@ -1,0 +1,50 @@
+// Optimisers, each one pass over the flat vectors. Coefficients come in double and are rounded
+// once: in float, 1 - beta2 would be wrong in the fifth digit.
+//
+// What may change from step to step comes as a number; or, in a step that is recorded once and run
+// many times, as the place in memory where each step has its own (then `recorded` is not 0).
+
+#include "packs.cuh"
+
+__device__ double now(double number, const double* place, int recorded) {
+    return recorded ? *place : number;
+}
+
+extern "C" __global__ void sgd(REAL* theta, const REAL* grad, REAL* velocity, double lr,
+                               const double* lr_now, int recorded, double momentum, long long n) {
+    REAL rate = now(lr, lr_now, recorded), keep = momentum;
+    each(n, [=](REAL& w, REAL g, REAL& v) {
+        v = keep * v + g;
+        w -= rate * v;
+    }, theta, grad, velocity);
+}
+
+extern "C" __global__ void rmsprop(REAL* theta, const REAL* grad, REAL* square, double lr,
+                                   const double* lr_now, int recorded, double alpha, double eps,
+                                   long long n) {
+    REAL rate = now(lr, lr_now, recorded), keep = alpha, add = 1 - alpha, tiny = eps;
+    each(n, [=](REAL& w, REAL g, REAL& s) {
+        s = keep * s + add * g * g;
+        w -= rate * (g / (sqrt(s) + tiny));
+    }, theta, grad, square);
+}
+
+// theta -= rate * m / (sqrt(v) + eps): rate and eps hold the corrections by 1 - beta^t, so that
+// they are all of the step that depends on t and lr.
+extern "C" __global__ void adam(REAL* theta, const REAL* grad, REAL* m, REAL* v, double rate,
+                                const double* rate_now, double eps, const double* eps_now,
+                                int recorded, double beta1, double beta2, long long n) {
+    REAL step = now(rate, rate_now, recorded), tiny = now(eps, eps_now, recorded);
+    REAL keep1 = beta1, add1 = 1 - beta1, keep2 = beta2, add2 = 1 - beta2;
+    each(n, [=](REAL& w, REAL g, REAL& m, REAL& v) {
+        m = keep1 * m + add1 * g;
+        v = keep2 * v + add2 * g * g;
+        w -= step * (m / (sqrt(v) + tiny));
+    }, theta, grad, m, v);
+}
+
+extern "C" __global__ void ema(REAL* mean, const REAL* theta, double decay,
+                               const double* decay_now, int recorded, long long n) {
+    REAL add = 1 - now(decay, decay_now, recorded);
+    each(n, [=](REAL& m, REAL w) { m += add * (w - m); }, mean, theta);
+}

@@ -1,0 +1,133 @@
+"""What ``benchmarks/gpu.py`` does besides timing: its sides make steps, its tables are tables."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from ..cuda.conftest import cupy, ops  # noqa: F401
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+    spec = importlib.util.spec_from_file_location("gpu", FOLDER / "gpu.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def side(seconds, note=""):
+    return {
+        "seconds": seconds,
+        "images": 1000,
+        "gemm": 0.5,
+        "copy": 0.25,
+        "memory": 9,
+        "note": note,
+    }
+
+
+RESULTS = [
+    {
+        "model": "mlp",
+        "batch": 128,
+        "left out": ["PyTorch compiled, TF32 off: no time to compile it"],
+        "sides": {
+            "graph off": side([0.002, 0.001, 0.003]),
+            "torch off": side([0.005, 0.004, 0.006]),
+            "eager on": side([0.004], "slow"),
+        },
+    },
+    {"model": "dcgan64", "batch": 1024, "error": "out of memory"},
+]
+
+
+def test_the_table(gpu):
+    header, line, *rows = [
+        [cell.strip() for cell in row.strip("|").split("|")]
+        for row in gpu.table(RESULTS).splitlines()
+    ]
+    assert header == list(gpu.HEADER) and len(rows) == 5
+    assert {len(row) for row in (line, *rows)} == {len(header)}
+    assert rows[1] == [
+        *("mlp", "128", "PyTorch eager", "off", "5.000", "4.000 to 6.000", "1000", "50%", "25%"),
+        *("9", "2.50"),
+    ]
+    assert rows[0][-1] == "1.00"
+    assert rows[2][2] == "scratchgan, step by step (slow)"
+    assert rows[3][2] == "left out: PyTorch compiled, TF32 off: no time to compile it"
+    assert rows[4][:3] == ["dcgan64", "1024", "out of memory"]
+
+
+def test_what_is_written(gpu, tmp_path):
+    about = {"card": "NVIDIA H100 80GB HBM3", "tests": "passed"}
+    path = gpu.write(about, RESULTS, tmp_path / "results")
+    assert path.name == "nvidia-h100-80gb-hbm3.json"
+    assert json.loads(path.read_text()) == {"about": about, "results": RESULTS}
+    text = path.with_suffix(".md").read_text()
+    assert text.startswith("# NVIDIA H100 80GB HBM3\n") and gpu.table(RESULTS) in text
+    assert "* tests: passed" in text
+
+
+def test_what_is_missing_is_named(gpu, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["gpu.py"])
+    monkeypatch.setattr(gpu, "NEEDED", ("json", "no_such_package", "nor_this"))
+    with pytest.raises(SystemExit, match="not installed: no_such_package, nor_this"):
+        gpu.main()
+
+
+def test_a_process_that_fails_is_a_row(gpu, monkeypatch):
+    monkeypatch.setattr(gpu, "__file__", str(FOLDER / "no such file.py"))
+    found = gpu.one("mlp", 128, 5)
+    assert found["model"] == "mlp" and found["batch"] == 128 and "no such file" in found["error"]
+
+
+def test_our_sides_make_their_steps(gpu, ops):  # noqa: F811
+    for kind in (gpu.Eager, gpu.Graph):
+        made = kind("mlp", 8, False)
+        before = made.trainer.step_count
+        made.prepare()
+        made.run(12)
+        made.wait()
+        assert made.trainer.step_count == before + 12
+        assert made.note == ""
+
+
+def test_the_work_of_a_step(gpu):
+    """Of 784-256-128-1 against 100-128-256-784, at 8 images."""
+    flops, moved = gpu.step_work(gpu.trainer_of("mlp", 8, "numpy"))
+    d, g = [784 * 256, 256 * 128, 128], [100 * 128, 128 * 256, 256 * 784]
+    fed = sum(g) + 2 * (2 * sum(d) + sum(d[1:]))  # D's step
+    fed += sum(g) + sum(d) + sum(d) + sum(g) + sum(g[1:])  # G's step
+    assert flops == 2 * 8 * fed
+    d_out = 784 + 3 * 256 + 3 * 128 + 1
+    g_out = 3 * 128 + 3 * 256 + 3 * 784
+    weights = sum(d) + 256 + 128 + 1 + sum(g) + 2 * 128 + 2 * 256 + 784
+    assert moved == 4 * (8 * 2 * (3 * g_out + 6 * d_out) + 7 * weights)
+
+
+def test_the_rounds(gpu, monkeypatch):
+    monkeypatch.setattr(gpu, "BLOCK_SECONDS", 0.0)
+
+    class Side:
+        made = prepared = 0
+
+        def prepare(self):
+            self.prepared += 1
+
+        def run(self, steps):
+            self.made += steps
+
+        def wait(self):
+            pass
+
+    sides = {"a": Side(), "b": Side()}
+    seconds = gpu.take_turns(sides)
+    assert [len(times) for times in seconds.values()] == [gpu.ROUNDS] * 2
+    assert all(side.made == 20 + 10 * gpu.ROUNDS for side in sides.values())
+    assert all(side.prepared == 2 + gpu.ROUNDS for side in sides.values())

@@ -1,0 +1,41 @@
+"""CuPy's stand-in, in place of CuPy."""
+
+import importlib
+import sys
+
+import pytest
+
+import scratchgan.backend
+
+from . import fake_cublas
+from .cupy_standin import module
+from .shim import COMPILER
+
+OURS = ("cupy_ops", "cublas", "capture")  # of the backend, what imports cupy
+
+
+@pytest.fixture
+def cupy(monkeypatch):
+    """The stand-in, as the package ``cupy`` that everything imports."""
+    for name in OURS:  # those of a real CuPy come back in the end
+        monkeypatch.delitem(sys.modules, f"scratchgan.backend.{name}", raising=False)
+        monkeypatch.delattr(scratchgan.backend, name, raising=False)
+    cupy = module()
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    yield cupy
+    for name in OURS:
+        sys.modules.pop(f"scratchgan.backend.{name}", None)
+        vars(scratchgan.backend).pop(name, None)
+
+
+@pytest.fixture
+def ops(cupy, monkeypatch):
+    """The CuPy backend on the stand-in, with a cuBLAS that checks what it is asked."""
+    if COMPILER is None:
+        pytest.skip("g++ is not installed: the kernels cannot run on the CPU")
+    ops = importlib.import_module("scratchgan.backend.cupy_ops")
+    cublas = importlib.import_module("scratchgan.backend.cublas")
+    fake = fake_cublas.library(cublas, cupy.device)
+    monkeypatch.setattr(cublas, "library", lambda: fake)
+    cupy.device.reset()
+    return ops
