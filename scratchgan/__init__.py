@@ -1,6 +1,6 @@
 """GANs from scratch: layers with hand-written backprop, on NumPy and CuPy, every gradient proved.
 
-Reading order for a learner: ``layers/base.py``, ``dense.py`` and ``activation.py``, ``losses.py``,
+Reading order for a learner: ``layers/base.py``, ``dense.py`` and ``activation.py``, ``losses/``,
 ``optim.py``, ``gan/trainer.py``; then ``gradcheck``, for how one knows that it is right, and the
 other layers.
 """

@@ -26,8 +26,9 @@ from ..metrics import (
     predict,
 )  # fmt: skip
 from .config import z_dim
+from .feed import draw_noise
 from .run import load_generator
-from .trainer import draw_noise, generate
+from .trainer import generate
 
 __all__ = ["Score", "digit_judge", "score_run"]
 

@@ -43,7 +43,7 @@ class Trainer:
     generator, discriminator : Layer
         Initialised, on one backend: (N, z_dim) -> (N, H, W, C) and (N, H, W, C) -> (N, 1).
     loss : object
-        With ``discriminator``, ``generator`` and ``belief``; see ``losses.py``.
+        With ``discriminator``, ``generator`` and ``belief``; see ``losses/``.
     g_optimiser, d_optimiser : Optimiser
     images : uint8 array (M, H, W, C), or an ImageFolder, or floats (M, ...) to be used as they are
     rng : np.random.Generator

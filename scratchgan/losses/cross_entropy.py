@@ -1,0 +1,67 @@
+"""Cross-entropies of logits, each with its gradient."""
+
+import numpy as np
+
+from ..backend import ops_of
+
+__all__ = ["binary_cross_entropy", "softmax_cross_entropy"]
+
+
+def binary_cross_entropy(logits, target):
+    """Mean of -target log D - (1 - target) log(1 - D), with D = sigmoid(logits).
+
+    Parameters
+    ----------
+    logits : array (N, ...)
+    target : float in [0, 1], or array of the shape of logits
+
+    Returns
+    -------
+    value : scalar
+    dlogits : array, the shape of logits
+    """
+    if np.shape(target) not in ((), logits.shape):
+        raise ValueError(f"target of shape {np.shape(target)} given, {logits.shape} wanted")
+    ops = ops_of(logits)
+    if np.shape(target):
+        target = ops.asarray(target, logits.dtype)
+    return ops.binary_cross_entropy(logits, target)
+
+
+def softmax_cross_entropy(logits, labels):
+    """Mean of -log p[label], with p = softmax(logits).
+
+    Parameters
+    ----------
+    logits : array (N, K)
+    labels : integer array (N,), values 0 to K - 1
+        The range is looked at on the host only, as in `Embedding`: of labels on a device, the host
+        would have to wait for them.
+
+    Returns
+    -------
+    value : scalar
+    dlogits : array (N, K)
+
+    Raises
+    ------
+    ValueError
+        The labels are not N integers in that range.
+    """
+    N, K = logits.shape
+    ops = ops_of(logits)
+    xp, on_host = ops.xp, ops.name == "numpy" or not isinstance(labels, ops.xp.ndarray)
+    labels = np.asarray(labels) if on_host else labels
+    if labels.shape != (N,) or labels.dtype.kind not in "iu":
+        raise ValueError(f"labels {labels.dtype} {labels.shape} given, {N} integers wanted")
+    if on_host and N and not 0 <= labels.min() <= labels.max() < K:
+        raise ValueError(f"labels {labels.min()} to {labels.max()} given, 0 to {K - 1} wanted")
+    labels = ops.asarray(labels)
+    shifted = logits - logits.max(1, keepdims=True)  # (N, K): e^shifted cannot overflow
+    e = xp.exp(shifted)
+    total = e.sum(1, keepdims=True)  # (N, 1)
+    rows = xp.arange(N)
+    value = (xp.log(total[:, 0]) - shifted[rows, labels]).mean()
+    dlogits = e / total
+    dlogits[rows, labels] -= 1  # d value/da = p - [k = label]
+    return value, dlogits / N
