@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scratchgan.data import Batches, DataError, to_unit
+from scratchgan.data import Batches, DataError, pictures, to_unit
 from scratchgan.data import folder as module
 from scratchgan.data.folder import ImageFolder
 
@@ -87,13 +87,13 @@ def put(tmp_path):
 @pytest.fixture
 def decodes(monkeypatch):
     """The names of the files whose pixels were decoded, as it happens."""
-    names, decode = [], module._decode
+    names, decode = [], module.decode
 
     def counting(path, *args):
         names.append(path.name)
         return decode(path, *args)
 
-    monkeypatch.setattr(module, "_decode", counting)
+    monkeypatch.setattr(module, "decode", counting)
     return names
 
 
@@ -379,7 +379,7 @@ def test_a_big_jpeg_is_drafted(put, monkeypatch):
 def test_exif_orientation(put, orientation, suffix):
     upright = Image.fromarray(RNG.integers(0, 255, (30, 47, 3), np.uint8))
     undo = {6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
-    method = undo.get(orientation, module._UPRIGHT.get(orientation))
+    method = undo.get(orientation, pictures._UPRIGHT.get(orientation))
     stored = upright if method is None else upright.transpose(method)
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -513,18 +513,18 @@ def test_webp_bombs_never_reach_the_decoder(put, monkeypatch):
     put(z_png=plain(RED))
     for i, kind in enumerate((b"VP8X", b"VP8L", b"VP8 ")):
         path = put.write(f"{i}.webp", webp_header(16_000, 16_000, kind)) / f"{i}.webp"
-        with pytest.raises(DataError, match=r"says \(16000, 16000\)"), module._open(path):
+        with pytest.raises(DataError, match=r"says \(16000, 16000\)"), pictures._open(path):
             pass
 
 
 def test_the_webp_sizes_are_those_of_real_files(put):
     for options in ({}, {"lossless": True}, {"exif": b"Exif\0\0II*\0\x08\0\0\0\0\0"}):
         picture = plain(RED, (123, 45))
-        assert module._webp_size(encoded(picture, "WEBP", **options)[:30]) == (123, 45)
+        assert pictures._webp_size(encoded(picture, "WEBP", **options)[:30]) == (123, 45)
 
 
 def test_the_limit_itself_is_allowed(put, monkeypatch):
-    monkeypatch.setattr(module, "MAX_PIXELS", 12)
+    monkeypatch.setattr(pictures, "MAX_PIXELS", 12)
     put(a_png=plain(RED, (4, 3)), b_png=plain(RED, (13, 1)))
     put(c_png=png_header(6, 2), d_png=png_header(5, 3))
     assert ImageFolder(put()).names == ["a.png", "c.png"]
@@ -600,7 +600,7 @@ def test_want_of_memory_is_not_the_files_fault(put, monkeypatch):
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_decode", starved)
+        patch.setattr(module, "decode", starved)
         data.prefetch([0])
         with pytest.raises(MemoryError):
             data[[0, 1]]
@@ -649,14 +649,14 @@ def test_what_was_prefetched_is_not_decoded_again(put, decodes):
 def test_prefetch_does_not_wait_and_nothing_waits_behind_it(put, monkeypatch):
     """The threads are held up; the one who asks helps itself."""
     data = ImageFolder(numbered(put, 20), size=8)
-    gate, decode, main = threading.Event(), module._decode, threading.get_ident()
+    gate, decode, main = threading.Event(), module.decode, threading.get_ident()
 
     def held(*args):
         if threading.get_ident() != main:
             assert gate.wait(5)
         return decode(*args)
 
-    monkeypatch.setattr(module, "_decode", held)
+    monkeypatch.setattr(module, "decode", held)
     data.prefetch([0, 1])
     wait_until(lambda: sum(job.running() for job in data._ahead.values()) == 2)
     data.prefetch(np.arange(10))
@@ -768,7 +768,7 @@ import sys, threading, time
 from scratchgan.data import folder
 
 begun = threading.Event()
-folder._decode = lambda *_: (begun.set(), time.sleep(60))
+folder.decode = lambda *_: (begun.set(), time.sleep(60))
 data = folder.ImageFolder(sys.argv[1])
 data.prefetch(slice(None))
 begun.wait()
