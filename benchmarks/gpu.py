@@ -360,7 +360,7 @@ def take_turns(sides):
 
     for name, side in sides.items():
         timed(side, 10)
-        steps[name] = max(10, round(BLOCK_SECONDS / timed(side, 10), -1))
+        steps[name] = max(10, 10 * round(BLOCK_SECONDS / timed(side, 10) / 10))
     for _ in range(ROUNDS):
         for name, side in sides.items():
             seconds[name].append(timed(side, steps[name]))

@@ -112,22 +112,31 @@ def test_the_work_of_a_step(gpu):
 
 
 def test_the_rounds(gpu, monkeypatch):
-    monkeypatch.setattr(gpu, "BLOCK_SECONDS", 0.0)
+    """Of a side that takes 1 ms for a step, and of one that takes 20 ms."""
+    now = [0.0]
+    monkeypatch.setattr(gpu.time, "perf_counter", lambda: now[0])
 
     class Side:
         made = prepared = 0
+
+        def __init__(self, seconds):
+            self.seconds = seconds
 
         def prepare(self):
             self.prepared += 1
 
         def run(self, steps):
-            self.made += steps
+            for _ in range(steps):
+                self.made += 1
+                now[0] += self.seconds
 
         def wait(self):
             pass
 
-    sides = {"a": Side(), "b": Side()}
+    sides = {"fast": Side(1e-3), "slow": Side(0.02)}
     seconds = gpu.take_turns(sides)
     assert [len(times) for times in seconds.values()] == [gpu.ROUNDS] * 2
-    assert all(side.made == 20 + 10 * gpu.ROUNDS for side in sides.values())
+    assert seconds["fast"] == pytest.approx([1e-3] * gpu.ROUNDS)
+    assert sides["fast"].made == 20 + 120 * gpu.ROUNDS  # 0.12 s in a block
+    assert sides["slow"].made == 20 + 10 * gpu.ROUNDS
     assert all(side.prepared == 2 + gpu.ROUNDS for side in sides.values())
