@@ -16,6 +16,7 @@ arrays' memory, and a graph's launch runs them. So a host value that was read at
 it was, as on a device.
 """
 
+import bisect
 import functools
 import importlib.machinery
 import types
@@ -36,11 +37,13 @@ class Device:
         self.reset()
         self.recorded = None  # launches of the capture that is going on
         self.done = {}  # how much each stream has been given to do
-        self.blocks = {}  # all memory that is in use: address -> array
+        self.blocks = {}  # all memory that is in use: address -> array, and its pool
         self.streams = [Stream(self)]
         self.default_pool = MemoryPool()
         self.pools = [self.default_pool]
+        self.outside = MemoryPool()  # all that is in no other
         self.free_bytes = 1 << 34
+        self.full = False  # whether new memory is refused
 
     def reset(self):
         """Count from here on."""
@@ -84,13 +87,21 @@ class Device:
         if self.recorded is not None:
             self.used_pools.add(self.pools[-1])
         a = np.array(a, order="C", copy=None if a.base is None else True)
-        start = a.ctypes.data
-        self.blocks[start] = weakref.ref(a, lambda gone: self._free(start, gone))
+        self.place(a, self.pools[-1])
         return ndarray(a, self)
 
-    def _free(self, start, gone):
-        if self.blocks.get(start) is gone:
-            del self.blocks[start]
+    def place(self, a, pool):
+        """This array lies in memory of a pool, until it is gone."""
+        size, start, pool = pool.take(a.nbytes), a.ctypes.data, weakref.ref(pool)
+        block = self.blocks[start] = weakref.ref(a), pool
+
+        def free():
+            if self.blocks.get(start) is block:
+                del self.blocks[start]
+            if pool() is not None:
+                pool().give_back(size)
+
+        weakref.finalize(a, free).atexit = False
 
     def matrix(self, pointer, rows, columns, step, dtype):
         """The matrix, columns first, that lies at an address; all of it in memory in use."""
@@ -101,8 +112,9 @@ class Device:
             if pointer in self.blocks
             else max((start for start in self.blocks if start <= pointer), default=None)
         )
-        block = start and self.blocks[start]()
-        if block is not None and pointer + size <= start + block.nbytes:
+        block, pool = (ref() for ref in self.blocks[start]) if start else (None, None)
+        # CuPy 14.0 frees what is in use of a pool that is gone.
+        if block is not None and pool is not None and pointer + size <= start + block.nbytes:
             strides = dtype.itemsize, step * dtype.itemsize
             return np.ndarray((rows, columns), dtype, block, pointer - start, strides)
         raise ValueError(f"{size} bytes at {pointer:#x} are in no array")
@@ -439,16 +451,52 @@ class Graph:
 
 
 class MemoryPool:
-    """Where arrays get their memory from."""
+    """Where arrays get their memory from; what they give back lies idle until it is freed."""
+
+    def __init__(self, allocator=lambda size: None):
+        self.allocator, self.idle, self.total = allocator, [], 0
 
     def malloc(self, size):
         raise NotImplementedError
 
+    def take(self, size):
+        """A block of so many bytes or more; its size."""
+        size = -(-size // 512) * 512
+        fitting = bisect.bisect_left(self.idle, size)
+        if fitting < len(self.idle):
+            return self.idle.pop(fitting)
+        try:
+            self.allocator(size)
+        except CUDARuntimeError:
+            self.free_all_blocks()
+            self.allocator(size)
+        self.total += size
+        return size
+
+    def give_back(self, size):
+        bisect.insort(self.idle, size)
+
     def free_all_blocks(self):
-        pass
+        self.total -= sum(self.idle)
+        self.idle.clear()
 
     def total_bytes(self):
-        return 0
+        return self.total
+
+
+class CUDARuntimeError(RuntimeError):
+    """An error of CUDA itself."""
+
+
+class Memory:
+    """Memory from no pool."""
+
+    def __init__(self, device, size):
+        if device.full:
+            raise CUDARuntimeError("cudaErrorMemoryAllocation: out of memory")
+        self._a = np.empty(size, np.uint8)
+        self.ptr = self._a.ctypes.data
+        device.place(self._a, device.outside)
 
 
 class _Using:
@@ -588,8 +636,10 @@ def _cuda(device):
     cuda = types.ModuleType("cupy.cuda")
     runtime = types.ModuleType("cupy.cuda.runtime")
     runtime.getDeviceCount = lambda: 1
+    runtime.CUDARuntimeError = CUDARuntimeError
     runtime.memGetInfo = lambda: (device.free_bytes, 1 << 34)
     cuda.runtime, cuda.MemoryPool = runtime, MemoryPool
+    cuda.Memory = functools.partial(Memory, device)
     cuda.Stream = functools.partial(Stream, device)
     cuda.get_current_stream = lambda: device.streams[-1]
     cuda.using_allocator = functools.partial(_Using, device)
