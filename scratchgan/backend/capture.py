@@ -16,6 +16,7 @@ Temporary arrays lie in a memory pool of the recorder's own, which nobody else d
 """
 
 import math
+import sys
 from contextlib import contextmanager, nullcontext, suppress
 
 import cupy as cp
@@ -41,15 +42,20 @@ class Recorder:
 
     def __init__(self, step):
         self.step = step
-        self.stream, self.pool = cp.cuda.Stream(non_blocking=True), cp.cuda.MemoryPool()
+        self.stream, self.pool = cp.cuda.Stream(non_blocking=True), cp.cuda.MemoryPool(_fresh)
         self.draws = []  # (function, shape, dtype) of each
         self.parts = None  # of the current row, on the device: one for each draw
         self.graph = None
 
     def run_first(self):
-        """Run the step as it is, and remember what it draws; returns what it found.
+        """Run the step as it is, and remember what it draws.
 
         On the way all kernels are compiled and all libraries set up: a recording could not.
+
+        Returns
+        -------
+        array (1, numbers)
+            What the step found.
         """
         with self._in_turn(self.pool):
             found = self._asking(self.step)
@@ -66,7 +72,7 @@ class Recorder:
             self.found = cp.zeros((BLOCK, len(found)), found[0].dtype)
             self._begin()
             self._end(found)
-        return found
+        return self.found[:1].copy()
 
     def record(self):
         """Record the step, after `run_first`, without running it.
@@ -107,6 +113,19 @@ class Recorder:
                     self.graph.launch(self.stream)
                 steps -= n
         return self.found[:n].copy()
+
+    def close(self):
+        """Give back all memory; the recorder is of no more use.
+
+        A pool does not do so by itself: in CuPy 14.2 one that is dropped leaves its memory taken.
+        """
+        self.graph = self.unasked = self.parts = self.rows = None
+        self.block = self.row = self.position = self.found = None
+        self.pool.free_all_blocks()
+
+    def __del__(self):
+        if not sys.is_finalizing():  # then CUDA may be gone already
+            self.close()
 
     def draw(self, make, shape, dtype):
         """For ``ops.draw``: an array on the device."""
@@ -166,6 +185,20 @@ class Recorder:
                 yield
         finally:
             other.wait_event(self.stream.record())
+
+
+def _fresh(size):
+    """Memory for a recorder's pool, which has none idle that is large enough.
+
+    Where CUDA has no more, a pool frees what is idle. But that may be memory of a step that is
+    being recorded just now, whose launches will write there: then it must not come so far.
+    """
+    try:
+        return cp.cuda.MemoryPointer(cp.cuda.Memory(size), 0)
+    except cp.cuda.runtime.CUDARuntimeError as error:
+        if cp.cuda.get_current_stream().is_capturing():
+            raise MemoryError(f"no room for a recording: {error}") from error
+        raise
 
 
 def _room(shape, dtype):

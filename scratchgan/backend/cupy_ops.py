@@ -216,8 +216,9 @@ def _now(*rates):
 
 @functools.cache
 def _nowhere():
-    """A place that no kernel looks at."""
-    return cp.empty(1, np.float64)
+    """A place that no kernel looks at. It stays, so it is from no pool, which might not."""
+    with cp.cuda.using_allocator(None):
+        return cp.empty(1, np.float64)
 
 
 # ---- channel by channel: a channel is the last axis, x (..., C), all else is rows --------------

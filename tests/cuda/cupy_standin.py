@@ -39,11 +39,11 @@ class Device:
         self.done = {}  # how much each stream has been given to do
         self.blocks = {}  # all memory that is in use: address -> array, and its pool
         self.streams = [Stream(self)]
-        self.default_pool = MemoryPool()
+        self.allocated, self.capacity = 0, 1 << 40  # bytes
+        self.default_pool = MemoryPool(self)
         self.pools = [self.default_pool]
-        self.outside = MemoryPool()  # all that is in no other
+        self.outside = MemoryPool(self)  # what is in no other
         self.free_bytes = 1 << 34
-        self.full = False  # whether new memory is refused
 
     def reset(self):
         """Count from here on."""
@@ -451,10 +451,14 @@ class Graph:
 
 
 class MemoryPool:
-    """Where arrays get their memory from; what they give back lies idle until it is freed."""
+    """Where arrays get their memory from; what they give back lies idle until it is freed.
 
-    def __init__(self, allocator=lambda size: None):
-        self.allocator, self.idle, self.total = allocator, [], 0
+    A pool that is gone has not freed it: so it is with CuPy 14.2.
+    """
+
+    def __init__(self, device, allocator=None):
+        self.device, self.idle, self.total = device, [], 0
+        self.allocator = allocator or functools.partial(Memory, device)
 
     def malloc(self, size):
         raise NotImplementedError
@@ -471,6 +475,7 @@ class MemoryPool:
             self.free_all_blocks()
             self.allocator(size)
         self.total += size
+        self.device.allocated += size
         return size
 
     def give_back(self, size):
@@ -478,6 +483,7 @@ class MemoryPool:
 
     def free_all_blocks(self):
         self.total -= sum(self.idle)
+        self.device.allocated -= sum(self.idle)
         self.idle.clear()
 
     def total_bytes(self):
@@ -489,21 +495,25 @@ class CUDARuntimeError(RuntimeError):
 
 
 class Memory:
-    """Memory from no pool."""
+    """Memory from no pool. What a pool asks for is counted by the pool."""
 
     def __init__(self, device, size):
-        if device.full:
+        if device.allocated + size > device.capacity:
             raise CUDARuntimeError("cudaErrorMemoryAllocation: out of memory")
-        self._a = np.empty(size, np.uint8)
-        self.ptr = self._a.ctypes.data
-        device.place(self._a, device.outside)
+        self._device, self._size = device, size
+
+    @functools.cached_property
+    def ptr(self):
+        self._a = np.empty(self._size, np.uint8)
+        self._device.place(self._a, self._device.outside)
+        return self._a.ctypes.data
 
 
 class _Using:
-    """``using_allocator``: arrays come from this pool for a while."""
+    """``using_allocator``: arrays come from this pool for a while, or from none."""
 
-    def __init__(self, device, malloc):
-        self.device, self.pool = device, malloc.__self__
+    def __init__(self, device, malloc=None):
+        self.device, self.pool = device, malloc.__self__ if malloc else device.outside
 
     def __enter__(self):
         self.device.pools.append(self.pool)
@@ -638,8 +648,9 @@ def _cuda(device):
     runtime.getDeviceCount = lambda: 1
     runtime.CUDARuntimeError = CUDARuntimeError
     runtime.memGetInfo = lambda: (device.free_bytes, 1 << 34)
-    cuda.runtime, cuda.MemoryPool = runtime, MemoryPool
+    cuda.runtime, cuda.MemoryPool = runtime, functools.partial(MemoryPool, device)
     cuda.Memory = functools.partial(Memory, device)
+    cuda.MemoryPointer = lambda memory, offset: memory
     cuda.Stream = functools.partial(Stream, device)
     cuda.get_current_stream = lambda: device.streams[-1]
     cuda.using_allocator = functools.partial(_Using, device)

@@ -126,6 +126,58 @@ def test_other_work_goes_on_between_recorded_steps(cupy, ops):
     assert_same(everything(own), everything(other))
 
 
+# ---- memory ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", ["closed", "dropped"])
+def test_all_memory_is_given_back(ops, end):
+    own, other = (trainer_on(ops, "mlp-small", "float32", ema=0.99) for _ in range(2))
+    steps = stepper(own)
+    found = [steps.run(1), steps.run(3)]  # both outlive the recording
+    pool = steps.recorder.pool
+    assert pool.total_bytes() > 0 and steps.recorder.graph
+    if end == "closed":
+        steps.close()
+    else:
+        del steps
+    assert pool.total_bytes() == 0
+    wanted = [floats(other.step()) for _ in range(4)]
+    assert [floats(step) for step in found] == [wanted[0], wanted[3]]
+
+
+def test_a_run_gives_back_its_memory(ops, tmp_path, no_pictures, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        "scratchgan.gan.run.stepper", lambda trainer: made.append(stepper(trainer)) or made[-1]
+    )
+    run(tmp_path / "good", 3)
+    with np.errstate(all="ignore"), pytest.raises(DivergenceError):
+        run(tmp_path / "bad", 100, g_optimiser="sgd", g_lr=1e30)
+    assert [steps.recorder.pool.total_bytes() for steps in made] == [0, 0]
+
+
+def test_what_a_recording_writes_to_is_not_freed_for_it(cupy, ops):
+    """Where memory runs out in the middle, and the pool could make some by freeing the idle."""
+    from scratchgan.backend.capture import Recorder
+
+    device, a = cupy.device, cupy.asarray(np.ones(2048))
+    sizes = [1, 3]  # the first time, and as it is recorded
+
+    def step():
+        if device.recorded is not None:
+            device.capacity = device.allocated
+        b = a + 1
+        b.repeat(sizes.pop(0)) + 1
+        return [b.sum()]
+
+    recorder = Recorder(step)
+    recorder.run_first()
+    taken = recorder.pool.total_bytes()
+    with pytest.raises(MemoryError, match="no room for a recording"):
+        recorder.record()
+    assert recorder.pool.total_bytes() == taken and recorder.graph is None
+
+
 # ---- runs ------------------------------------------------------------------------------------
 
 
@@ -226,6 +278,7 @@ def test_a_step_that_cannot_be_recorded_is_made_as_it_is(ops, capsys, fault, sai
     (line,) = capsys.readouterr().err.splitlines()
     assert said in line
     assert steps.most == 1
+    assert steps.recorder.pool.total_bytes() == 0
 
 
 def test_a_step_that_draws_something_else_is_found_out(ops, capsys):
