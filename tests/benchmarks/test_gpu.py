@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -79,6 +80,30 @@ def test_what_is_missing_is_named(gpu, monkeypatch):
     monkeypatch.setattr(gpu, "NEEDED", ("json", "no_such_package", "nor_this"))
     with pytest.raises(SystemExit, match="not installed: no_such_package, nor_this"):
         gpu.main()
+
+
+def test_without_a_card_no_test_is_said_to_have_passed(gpu, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["gpu.py"])
+    monkeypatch.setattr(gpu, "NEEDED", ())
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match="backend 'cupy' needs CuPy"):
+        gpu.main()
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "wanted"),
+    [
+        (0, "..s\n\n2 passed, 1 skipped in 0.10s\n", "2 passed, 1 skipped in 0.10s"),
+        (0, "sss\n3 skipped in 0.10s\n", "FAILED: 3 skipped in 0.10s"),
+        (1, "F..\n1 failed, 2 passed in 0.10s\n", "FAILED: 1 failed, 2 passed in 0.10s"),
+        (-11, "", "FAILED: exit status -11"),
+    ],
+)
+def test_how_the_tests_ended(gpu, monkeypatch, status, said, wanted):
+    done = subprocess.CompletedProcess([], status, said)
+    monkeypatch.setattr(gpu.subprocess, "run", lambda *_, **__: done)
+    assert gpu.run_tests() == wanted
 
 
 def test_a_process_that_fails_is_a_row(gpu, monkeypatch):
