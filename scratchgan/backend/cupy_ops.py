@@ -51,13 +51,13 @@ def to_host(x):
     return cp.asnumpy(x)
 
 
-def draw(make, shape, dtype):
+def draw(make, shape, dtype, rng=None):
     """What the host draws for a training step, copied here through pinned memory.
 
     The host does not wait for the copy: CuPy keeps the pinned memory until it is done.
     """
     if State.recorder:
-        return State.recorder.draw(make, shape, dtype)
+        return State.recorder.draw(make, shape, dtype, rng)
     return cp.asarray(np.asarray(make(), dtype))
 
 

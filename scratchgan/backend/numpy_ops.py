@@ -47,8 +47,11 @@ def to_host(x):
     return np.asarray(x)
 
 
-def draw(make, shape, dtype):
+def draw(make, shape, dtype, rng=None):
     """What the host draws for a training step: ``make()``, an array of this shape, here.
+
+    ``rng`` is the generator that ``make`` draws from, if nobody else does: then it may be called
+    in a thread of its own.
 
     Everything random, and whatever else a step takes from the host, comes this way; so that a step
     that was recorded once can be given the draws of another step (see ``gan/graph.py``).

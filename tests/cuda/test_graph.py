@@ -1,14 +1,18 @@
 """Recorded steps are the steps themselves, to the last bit."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from scratchgan.backend import ops_of
+from scratchgan.backend import ops_of, workers
 from scratchgan.data import ImageFolder
 from scratchgan.gan import Config, build, train
 from scratchgan.gan.graph import Recorded, Stepwise, stepper
 from scratchgan.gan.monitor import DivergenceError
+from scratchgan.layers import Dropout
 from scratchgan.optim import SGD, cosine
 
 from .test_training import IDS, RUNS, trainer_on
@@ -72,6 +76,35 @@ def test_schedules_reach_the_recording(ops, dtype):
         other.step()
     assert_same(everything(own), everything(other))
     assert steps.recorder.graph
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_each_layer_draws_in_a_thread_of_its_own(ops, monkeypatch, threads):
+    monkeypatch.setattr(workers._State, "threads", threads)
+    monkeypatch.setattr(workers._State, "pool", None)
+    own, other = (trainer_on(ops, "mlp", "float32", instance_noise=0.1) for _ in range(2))
+    here, seen = threading.get_ident(), {}
+
+    def watch(owner, name):
+        draw = getattr(owner, name)
+
+        def watched(*args):
+            seen.setdefault(name, set()).add(threading.get_ident() == here)
+            time.sleep(0.001)  # long enough for another thread to come first, if it may
+            return draw(*args)
+
+        monkeypatch.setattr(owner, name, watched)
+
+    watch(Dropout, "keep")
+    watch(own.feed, "choose")
+    steps = stepper(own)
+    steps.run(1)
+    seen.clear()
+    steps.run(12)
+    assert seen == {"keep": {threads == 1}, "choose": {True}}
+    for _ in range(13):
+        other.step()
+    assert_same(everything(own), everything(other))
 
 
 @pytest.mark.parametrize("labels", [False, True])
