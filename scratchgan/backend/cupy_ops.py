@@ -27,7 +27,7 @@ __all__ = [
     "batch_norm_grad", "batch_norm_sums_", "binary_cross_entropy", "claim_cores", "conv2d",
     "conv2d_adjoint", "conv2d_weight_grad", "device_count", "draw", "ema_", "leaky_relu",
     "leaky_relu_grad", "matmul", "numbers", "rmsprop_", "room", "sgd_", "sigmoid", "softplus",
-    "sum_rows", "synchronize", "tanh", "tanh_grad", "to_host", "xp",
+    "sum_rows", "synchronize", "tanh", "tanh_grad", "to_host", "upload", "xp",
 ]  # fmt: skip
 
 name = "cupy"
@@ -44,6 +44,18 @@ class State:
 def asarray(x, dtype=None):
     """Copy a host array to the device; a device array is passed through."""
     return cp.asarray(x, dtype)
+
+
+def upload(x):
+    """Copy a host array that may be as large as a data set; waits for it.
+
+    `asarray` would copy it to pinned memory first, which CuPy then keeps, rounded up to a power
+    of two.
+    """
+    there = cp.empty(x.shape, x.dtype)
+    there.set(x)
+    synchronize()
+    return there
 
 
 def to_host(x):

@@ -25,7 +25,7 @@ __all__ = [
     "batch_norm_grad", "batch_norm_sums_", "binary_cross_entropy", "claim_cores", "conv2d",
     "conv2d_adjoint", "conv2d_weight_grad", "device_count", "draw", "ema_", "leaky_relu",
     "leaky_relu_grad", "matmul", "numbers", "rmsprop_", "room", "sgd_", "sigmoid", "softplus",
-    "sum_rows", "synchronize", "tanh", "tanh_grad", "to_host", "xp",
+    "sum_rows", "synchronize", "tanh", "tanh_grad", "to_host", "upload", "xp",
 ]  # fmt: skip
 
 name = "numpy"
@@ -40,6 +40,11 @@ BLOCK = 131_072
 def asarray(x, dtype=None):
     """A copy-if-needed of a host array on this backend."""
     return np.asarray(x, dtype)
+
+
+def upload(x):
+    """A host array that may be as large as a data set, on this backend."""
+    return x
 
 
 def to_host(x):

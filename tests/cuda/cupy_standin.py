@@ -44,6 +44,7 @@ class Device:
         self.pools = [self.default_pool]
         self.outside = MemoryPool(self)  # what is in no other
         self.free_bytes = 1 << 34
+        self.pinned = 0  # bytes on the host that copies have gone through, and that stay taken
 
     def reset(self):
         """Count from here on."""
@@ -130,12 +131,17 @@ class Device:
         self.done[now] = self.done.get(now, 0) + 1
 
     def upload(self, array):
-        """A copy of a host array."""
+        """A copy of a host array, by way of pinned memory."""
+        self.pinned = max(self.pinned, array.nbytes)
+        return self.array(self.copied(array))
+
+    def copied(self, array):
+        """A host array on its way to the device."""
         if self.recorded is not None:
             raise RuntimeError("the current stream is capturing: no copy from the host")
         self.stream_works()
         self.to_device.append(array.nbytes)
-        return self.array(np.array(array, order="C"))
+        return np.array(array, order="C")
 
     def download(self, device_array):
         """A copy on the host."""
@@ -349,6 +355,11 @@ class ndarray:  # noqa: N801
         raise TypeError("a @= b binds the name to another array")
 
     # ---- what the host waits for
+
+    def set(self, array):
+        if (array.shape, array.dtype) != (self.shape, self.dtype):
+            raise ValueError(f"{array.dtype} {array.shape} into {self.dtype} {self.shape}")
+        self._a[...] = self._device.copied(array)
 
     def get(self, stream=None):
         return self._device.download(self)
