@@ -9,7 +9,9 @@ memory each time, so all that differs from step to step has to be in memory, too
   where a step asks for it. The first time, the `Recorder` remembers what was asked for, and the
   functions that draw it; it calls them again for each step to come, in the same order. (Those
   that draw from different generators are called at once: for small networks drawing is what
-  takes longest.) The recorded step gets parts of the row that is current;
+  takes longest.) The recorded step gets parts of the row that is current. Any other number of
+  the host (a loss's own, say, that changes as training goes on) stays what it was when the step
+  was recorded, and nothing tells: it must come by ``ops.numbers``;
 * **which row is current** says a counter on the device, which the step itself counts up;
 * **what a step found** (losses) goes to the row of that number.
 
