@@ -45,18 +45,24 @@ def main():
     """Prove, time, write."""
     options = parse()
     if options.one:
-        print(json.dumps(measure(*options.one, options.seconds)))
+        for found in measure(*options.one, options.seconds):
+            print(json.dumps(found), flush=True)
         return
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         sys.exit(f"not installed: {', '.join(missing)}")
+    from scratchgan import BackendError, get_backend
+
+    try:
+        get_backend("cupy")  # without it, all tests would be skipped, and none would fail
+    except BackendError as error:
+        sys.exit(str(error))
     end = time.monotonic() + options.seconds
     about = describe()
     print("\n".join(f"{key}: {value}" for key, value in about.items()), flush=True)
     if not options.skip_tests:
-        tests = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "tests"]
-        status = subprocess.run(tests, cwd=HERE.parent).returncode
-        about["tests"] = "passed" if status == 0 else "FAILED"
+        about["tests"] = run_tests(options.seconds / 2)
+        print(f"tests: {about['tests']}", flush=True)
     results = []
     jobs = [(model, size) for size in options.batch_sizes for model in options.models]
     for i, (model, size) in enumerate(jobs):
@@ -64,8 +70,8 @@ def main():
         results.append(one(model, size, max(seconds, 0)))
         print(table([results[-1]]), flush=True)
     write(about, results, HERE / "results")
-    failed = about.get("tests") == "FAILED" or any("error" in result for result in results)
-    sys.exit(1 if failed else 0)
+    errors = ["error" in result for result in results]
+    sys.exit(1 if about.get("tests", "").startswith("FAILED") or any(errors) else 0)
 
 
 def parse():
@@ -81,18 +87,34 @@ def parse():
     return parser.parse_args()
 
 
-def one(model, size, seconds):
-    """`measure` in a process of its own, which may fail."""
-    command = [sys.executable, __file__, "--one", model, str(size), "--seconds", str(seconds)]
+def run_tests(seconds):
+    """Run those that need a card; how many passed, "FAILED: " before it if that is not well."""
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "tests"]
+    options = {"cwd": HERE.parent, "stdout": subprocess.PIPE, "text": True, "timeout": seconds}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30)
+        done = subprocess.run(command, **options)
     except subprocess.TimeoutExpired:
-        return {"model": model, "batch": int(size), "error": "it took too long"}
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-        return {"model": model, "batch": int(size), "error": last}
-    sys.stderr.write(done.stderr)
-    return json.loads(done.stdout.splitlines()[-1])
+        return f"FAILED: not done after {seconds:.0f} s"
+    print(done.stdout, flush=True)
+    counts = (done.stdout.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+    return counts if done.returncode == 0 and " passed" in counts else f"FAILED: {counts}"
+
+
+def one(model, size, seconds):
+    """`measure` in a process of its own, which may fail: then what it had found by then."""
+    command = [sys.executable, __file__, "--one", model, str(size), "--seconds", str(seconds)]
+    error = None
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
+        said = done.stdout
+        sys.stderr.write(done.stderr)
+        if done.returncode:
+            error = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+    except subprocess.TimeoutExpired as late:
+        said, error = (late.stdout or b"").decode(), "it took too long"
+    whole = said[: said.rfind("\n") + 1].splitlines()
+    result = json.loads(whole[-1]) if whole else {"model": model, "batch": int(size)}
+    return result | ({"error": error} if error else {})
 
 
 def describe():
@@ -119,7 +141,7 @@ def describe():
 
 
 def measure(model, size, seconds):
-    """Validate, then time all sides in turn; a dict of all that was found.
+    """Validate, then time all sides in turn; after each precision, all that was found so far.
 
     Parameters
     ----------
@@ -128,28 +150,33 @@ def measure(model, size, seconds):
         Images in a batch.
     seconds : float
         For all of it. Compiling is begun only while half of them are left.
+
+    Yields
+    ------
+    dict
+        The same one, which grows.
     """
     end, size = time.monotonic() + seconds, int(size)
     result = {"model": model, "batch": size, "validation": validate(model), "sides": {}}
     result["left out"] = []
+    yield result
     flops, moved = step_work(trainer_of(model, size, "numpy"))
     makers = {"eager": Eager, "graph": Graph, "torch": Torch, "compiled": Compiled}
-    for tf32 in (False, True):
+    for tf32 in (True, False):
         gemm, copied = gemm_ceiling(tf32), copy_ceiling()
-        sides = {}
-        gc.collect()  # what the sides before had of the card
+        sides, failed = {}, {}
         for name, make in makers.items():
-            what = f"{SIDES[name]}, TF32 {'on' if tf32 else 'off'}"
             if name == "compiled" and time.monotonic() > end - seconds / 2:
-                result["left out"].append(f"{what}: no time to compile it")
+                failed[name] = "no time to compile it"
                 continue
             try:
                 sides[name] = make(model, size, tf32)
             except Exception as error:
-                result["left out"].append(f"{what}: {type(error).__name__}")
-        for name, times in take_turns(sides).items():
+                failed[name] = first_line(error)
+        precision = "on" if tf32 else "off"
+        for name, times in take_turns(sides, failed).items():
             middle = statistics.median(times)
-            result["sides"][f"{name} {'on' if tf32 else 'off'}"] = {
+            result["sides"][f"{name} {precision}"] = {
                 "seconds": times,
                 "images": size / middle,
                 "gemm": flops / middle / gemm,
@@ -157,7 +184,19 @@ def measure(model, size, seconds):
                 "memory": sides[name].memory,
                 "note": sides[name].note,
             }
-    return result
+        result["left out"] += [
+            f"{SIDES[name]}, TF32 {precision}: {why}" for name, why in failed.items()
+        ]
+        for side in sides.values():
+            side.close()
+        sides = side = None
+        gc.collect()  # what they had of the card is the next ones'
+        yield result
+
+
+def first_line(error):
+    """What is wrong, in a line."""
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
 
 
 def trainer_of(model, size, backend, dtype="float32", tf32=False):
@@ -220,6 +259,9 @@ class Eager:
         """Until they are made."""
         self.ops.synchronize()
 
+    def close(self):
+        """Give back what is not given back by itself."""
+
 
 class Graph(Eager):
     """Our trainer, recorded."""
@@ -243,6 +285,10 @@ class Graph(Eager):
             n = min(steps, self.stepper.most)
             self.stepper.run(n)
             steps -= n
+
+    def close(self):
+        """The recording's memory."""
+        self.stepper.close()
 
 
 class Torch:
@@ -284,6 +330,9 @@ class Torch:
     def wait(self):
         """Until they are made."""
         self.torch.cuda.synchronize()
+
+    def close(self):
+        """Nothing."""
 
 
 class Compiled(Torch):
@@ -346,9 +395,12 @@ def validate(model, size=16, steps=3):
     return worst
 
 
-def take_turns(sides):
-    """Seconds a step: one number a round for each side."""
-    steps, seconds = {}, {name: [] for name in sides}
+def take_turns(sides, failed):
+    """Seconds a step: one number a round for each side.
+
+    A side that raises is out, and ``failed`` says why, under its name.
+    """
+    steps, seconds = {}, {}
 
     def timed(side, n):
         side.prepare()
@@ -359,12 +411,25 @@ def take_turns(sides):
         return (time.perf_counter() - start) / n
 
     for name, side in sides.items():
-        timed(side, 10)
-        steps[name] = max(10, round(BLOCK_SECONDS / timed(side, 10), -1))
+        try:
+            n = steps_within(BLOCK_SECONDS, timed(side, 1))
+            steps[name], seconds[name] = steps_within(BLOCK_SECONDS, timed(side, n)), []
+        except Exception as error:
+            failed[name] = first_line(error)
     for _ in range(ROUNDS):
-        for name, side in sides.items():
-            seconds[name].append(timed(side, steps[name]))
+        for name in list(seconds):
+            try:
+                seconds[name].append(timed(sides[name], steps[name]))
+            except Exception as error:
+                failed[name] = first_line(error)
+                del seconds[name]
     return seconds
+
+
+def steps_within(seconds, each):
+    """How many steps to time at once: one, some, or whole tens, as a run makes them."""
+    n = max(1, int(seconds / each))
+    return n if n < 10 else n - n % 10
 
 
 def step_work(trainer):
@@ -433,10 +498,7 @@ def table(results):
     rows = [HEADER, ["---"] * 3 + ["---"] + ["---:"] * 7]
     for result in results:
         where = [result["model"], str(result["batch"])]
-        if "error" in result:
-            rows.append([*where, result["error"], *[""] * 8])
-            continue
-        for key, side in result["sides"].items():
+        for key, side in result.get("sides", {}).items():
             name, tf32 = key.split()
             middle = statistics.median(side["seconds"])
             ours = result["sides"].get(f"graph {tf32}", side)
@@ -447,7 +509,9 @@ def table(results):
                 f"{side['images']:.0f}", f"{side['gemm']:.0%}", f"{side['copy']:.0%}",
                 f"{side['memory']:.0f}", f"{middle / statistics.median(ours['seconds']):.2f}",
             ])  # fmt: skip
-        rows += [[*where, f"left out: {what}", *[""] * 8] for what in result["left out"]]
+        said = [f"left out: {what}" for what in result.get("left out", [])]
+        said += [result["error"]] if "error" in result else []
+        rows += [[*where, what, *[""] * 8] for what in said]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# On a machine with a CUDA card: prove the CuPy backend, then time it against PyTorch. About eight
+# On a machine with a CUDA card: prove the CuPy backend, then time it against PyTorch. At most eight
 # minutes. Runs from the checkout, with whatever CuPy and PyTorch this Python has:
 #
 #     sh benchmarks/gpu.sh            PYTHON=python3.12 sh benchmarks/gpu.sh

@@ -7,8 +7,11 @@ memory each time, so all that differs from step to step has to be in memory, too
 * **what the host draws** (noise, indices of images, masks, rates) lies in rows, one for each of
   the next `BLOCK` steps, which are uploaded in one piece. ``ops.draw`` and ``ops.numbers`` are
   where a step asks for it. The first time, the `Recorder` remembers what was asked for, and the
-  functions that draw it; it calls them again for each step to come, in the same order. The
-  recorded step gets parts of the row that is current;
+  functions that draw it; it calls them again for each step to come, in the same order. (Those
+  that draw from different generators are called at once: for small networks drawing is what
+  takes longest.) The recorded step gets parts of the row that is current. Any other number of
+  the host (a loss's own, say, that changes as training goes on) stays what it was when the step
+  was recorded, and nothing tells: it must come by ``ops.numbers``;
 * **which row is current** says a counter on the device, which the step itself counts up;
 * **what a step found** (losses) goes to the row of that number.
 
@@ -16,12 +19,15 @@ Temporary arrays lie in a memory pool of the recorder's own, which nobody else d
 """
 
 import math
+import sys
 from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 
 import cupy as cp
 import numpy as np
 
 from .cupy_ops import State
+from .workers import at_once
 
 __all__ = ["BLOCK", "Recorder"]
 
@@ -41,15 +47,21 @@ class Recorder:
 
     def __init__(self, step):
         self.step = step
-        self.stream, self.pool = cp.cuda.Stream(non_blocking=True), cp.cuda.MemoryPool()
+        self.stream, self.pool = cp.cuda.Stream(non_blocking=True), cp.cuda.MemoryPool(_fresh)
         self.draws = []  # (function, shape, dtype) of each
+        self.groups = {None: []}  # which draws are from one generator; None: from shared ones
         self.parts = None  # of the current row, on the device: one for each draw
         self.graph = None
 
     def run_first(self):
-        """Run the step as it is, and remember what it draws; returns what it found.
+        """Run the step as it is, and remember what it draws.
 
         On the way all kernels are compiled and all libraries set up: a recording could not.
+
+        Returns
+        -------
+        array (1, numbers)
+            What the step found.
         """
         with self._in_turn(self.pool):
             found = self._asking(self.step)
@@ -66,7 +78,7 @@ class Recorder:
             self.found = cp.zeros((BLOCK, len(found)), found[0].dtype)
             self._begin()
             self._end(found)
-        return found
+        return self.found[:1].copy()
 
     def record(self):
         """Record the step, after `run_first`, without running it.
@@ -98,9 +110,7 @@ class Recorder:
         with self._in_turn():
             while steps:
                 n = min(steps, BLOCK)
-                for parts in self.rows[:n]:
-                    for part, (make, *_) in zip(parts, self.draws, strict=True):
-                        part[...] = make()
+                at_once([partial(self._draw, group, n) for group in self.groups.values()])
                 self.block[:n] = cp.asarray(self.host[:n])
                 self.position.fill(0)
                 for _ in range(n):
@@ -108,10 +118,23 @@ class Recorder:
                 steps -= n
         return self.found[:n].copy()
 
-    def draw(self, make, shape, dtype):
+    def close(self):
+        """Give back all memory; the recorder is of no more use.
+
+        A pool does not do so by itself: in CuPy 14.2 one that is dropped leaves its memory taken.
+        """
+        self.graph = self.unasked = self.parts = self.rows = None
+        self.block = self.row = self.position = self.found = None
+        self.pool.free_all_blocks()
+
+    def __del__(self):
+        if not sys.is_finalizing():  # then CUDA may be gone already
+            self.close()
+
+    def draw(self, make, shape, dtype, rng=None):
         """For ``ops.draw``: an array on the device."""
         if self.parts is None:
-            self.draws.append((make, shape, np.dtype(dtype)))
+            self._remember(make, shape, dtype, rng)
             return cp.asarray(np.asarray(make(), dtype))
         part = next(self.unasked, None)
         if part is None or (part.shape, part.dtype) != (tuple(shape), np.dtype(dtype)):
@@ -121,10 +144,22 @@ class Recorder:
     def numbers(self, make, count):
         """For ``ops.numbers``: numbers the first time, then places on the device."""
         if self.parts is None:
-            self.draws.append((make, (count,), np.dtype(float)))
+            self._remember(make, (count,), float)
             return make()
         part = self.draw(make, (count,), float)
         return [part[i] for i in range(count)]
+
+    def _remember(self, make, shape, dtype, rng=None):
+        """From now on, call ``make`` for each step."""
+        self.groups.setdefault(rng and id(rng), []).append(len(self.draws))
+        self.draws.append((make, shape, np.dtype(dtype)))
+
+    def _draw(self, group, steps):
+        """Draw the numbers of a group for the next steps."""
+        for parts in self.rows[:steps]:
+            for i in group:
+                make, *_ = self.draws[i]
+                parts[i][...] = make()
 
     def _begin(self):
         """Make the row of this step the current one."""
@@ -166,6 +201,20 @@ class Recorder:
                 yield
         finally:
             other.wait_event(self.stream.record())
+
+
+def _fresh(size):
+    """Memory for a recorder's pool, which has none idle that is large enough.
+
+    Where CUDA has no more, a pool frees what is idle. But that may be memory of a step that is
+    being recorded just now, whose launches will write there: then it must not come so far.
+    """
+    try:
+        return cp.cuda.MemoryPointer(cp.cuda.Memory(size), 0)
+    except cp.cuda.runtime.CUDARuntimeError as error:
+        if cp.cuda.get_current_stream().is_capturing():
+            raise MemoryError(f"no room for a recording: {error}") from error
+        raise
 
 
 def _room(shape, dtype):

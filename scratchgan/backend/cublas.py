@@ -1,7 +1,7 @@
 """Products of matrices by the cuBLAS that CuPy has loaded, asked without CuPy in between.
 
 CuPy refuses its own cuBLAS while a stream is being captured; cuBLAS itself does not, given memory
-that stays where it is. So here is a handle of our own for each stream, with a workspace of its own.
+that stays where it is. So here is a handle of our own, with a workspace of its own.
 
 cuBLAS knows columns first: what lies in memory as the rows of C (R, O) is to it C^T (O, R). So it
 is asked for C^T = B^T A^T, and of a view that is transposed it is told so, instead of being
@@ -14,7 +14,6 @@ import re
 from pathlib import Path
 
 import cupy as cp
-import numpy as np
 
 __all__ = ["gemm", "library"]
 
@@ -83,7 +82,7 @@ def gemm(a, b, tf32=False):
     c = cp.empty((R, O), a.dtype)
     _call(
         "cublasGemmEx",
-        *(_handle(cp.cuda.get_current_stream().ptr), of_b, of_a, O, R, K, ctypes.byref(one)),
+        *(_handle(), of_b, of_a, O, R, K, ctypes.byref(one)),
         *(b.data.ptr, entries, step_b, a.data.ptr, entries, step_a, ctypes.byref(zero)),
         *(c.data.ptr, entries, O, compute, DEFAULT),
     )
@@ -102,18 +101,38 @@ def _as_cublas_sees(x):
     return cp.ascontiguousarray(x), OP_N, C
 
 
-@functools.cache
-def _handle(stream):
-    """cuBLAS' handle for this stream; with its workspace, it lives as long as the process."""
-    handle = ctypes.c_void_p()
-    _call("cublasCreate_v2", ctypes.byref(handle))
-    _call("cublasSetStream_v2", handle, stream)
-    workspace = _workspaces[stream] = cp.empty(WORKSPACE, np.uint8)
-    _call("cublasSetWorkspace_v2", handle, workspace.data.ptr, WORKSPACE)  # reset by SetStream
+def _handle():
+    """Our handle, set to the current stream.
+
+    There is one workspace for all streams. That is safe where no two products run at once, and
+    they do not here: all are asked for by one thread, and a stream that is changed to waits for
+    the one before it (``Recorder._in_turn``), be it eager products that follow or recorded ones.
+    """
+    handle, workspace = _made()
+    stream = cp.cuda.get_current_stream().ptr
+    if stream != _Now.stream:
+        _call("cublasSetStream_v2", handle, stream)
+        _call("cublasSetWorkspace_v2", handle, workspace.ptr, WORKSPACE)  # SetStream resets it
+        _Now.stream = stream
     return handle
 
 
-_workspaces = {}
+@functools.cache
+def _made():
+    """The handle and its workspace, for as long as the process lives.
+
+    The workspace is from no pool: that of the first one to ask may be a recorder's, and gone
+    with it.
+    """
+    handle = ctypes.c_void_p()
+    _call("cublasCreate_v2", ctypes.byref(handle))
+    return handle, cp.cuda.Memory(WORKSPACE)
+
+
+class _Now:
+    """What the handle is set to."""
+
+    stream = None
 
 
 def _call(name, *args):

@@ -27,7 +27,7 @@ __all__ = [
     "batch_norm_grad", "batch_norm_sums_", "binary_cross_entropy", "claim_cores", "conv2d",
     "conv2d_adjoint", "conv2d_weight_grad", "device_count", "draw", "ema_", "leaky_relu",
     "leaky_relu_grad", "matmul", "numbers", "rmsprop_", "room", "sgd_", "sigmoid", "softplus",
-    "sum_rows", "synchronize", "tanh", "tanh_grad", "to_host", "xp",
+    "sum_rows", "synchronize", "tanh", "tanh_grad", "to_host", "upload", "xp",
 ]  # fmt: skip
 
 name = "cupy"
@@ -46,18 +46,30 @@ def asarray(x, dtype=None):
     return cp.asarray(x, dtype)
 
 
+def upload(x):
+    """Copy a host array that may be as large as a data set; waits for it.
+
+    `asarray` would copy it to pinned memory first, which CuPy then keeps, rounded up to a power
+    of two.
+    """
+    there = cp.empty(x.shape, x.dtype)
+    there.set(x)
+    synchronize()
+    return there
+
+
 def to_host(x):
     """The NumPy array with the values of ``x``; waits for them."""
     return cp.asnumpy(x)
 
 
-def draw(make, shape, dtype):
+def draw(make, shape, dtype, rng=None):
     """What the host draws for a training step, copied here through pinned memory.
 
     The host does not wait for the copy: CuPy keeps the pinned memory until it is done.
     """
     if State.recorder:
-        return State.recorder.draw(make, shape, dtype)
+        return State.recorder.draw(make, shape, dtype, rng)
     return cp.asarray(np.asarray(make(), dtype))
 
 
@@ -216,8 +228,9 @@ def _now(*rates):
 
 @functools.cache
 def _nowhere():
-    """A place that no kernel looks at."""
-    return cp.empty(1, np.float64)
+    """A place that no kernel looks at. It stays, so it is from no pool, which might not."""
+    with cp.cuda.using_allocator(None):
+        return cp.empty(1, np.float64)
 
 
 # ---- channel by channel: a channel is the last axis, x (..., C), all else is rows --------------

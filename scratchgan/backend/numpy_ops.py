@@ -25,7 +25,7 @@ __all__ = [
     "batch_norm_grad", "batch_norm_sums_", "binary_cross_entropy", "claim_cores", "conv2d",
     "conv2d_adjoint", "conv2d_weight_grad", "device_count", "draw", "ema_", "leaky_relu",
     "leaky_relu_grad", "matmul", "numbers", "rmsprop_", "room", "sgd_", "sigmoid", "softplus",
-    "sum_rows", "synchronize", "tanh", "tanh_grad", "to_host", "xp",
+    "sum_rows", "synchronize", "tanh", "tanh_grad", "to_host", "upload", "xp",
 ]  # fmt: skip
 
 name = "numpy"
@@ -42,13 +42,21 @@ def asarray(x, dtype=None):
     return np.asarray(x, dtype)
 
 
+def upload(x):
+    """A host array that may be as large as a data set, on this backend."""
+    return x
+
+
 def to_host(x):
     """The NumPy array with the values of ``x``."""
     return np.asarray(x)
 
 
-def draw(make, shape, dtype):
+def draw(make, shape, dtype, rng=None):
     """What the host draws for a training step: ``make()``, an array of this shape, here.
+
+    ``rng`` is the generator that ``make`` draws from, if nobody else does: then it may be called
+    in a thread of its own.
 
     Everything random, and whatever else a step takes from the host, comes this way; so that a step
     that was recorded once can be given the draws of another step (see ``gan/graph.py``).

@@ -7,6 +7,7 @@ gives each thread a share of them (copies, products and ufuncs release the GIL).
 """
 
 import contextvars
+import functools
 import os
 import threading
 import weakref
@@ -18,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["buffer", "claim_cores", "empty", "matmul", "set_threads", "share"]
+__all__ = ["at_once", "buffer", "claim_cores", "empty", "matmul", "set_threads", "share"]
 
 SMALL = 2_000_000  # bytes, below which waking a thread costs more than it saves
 LARGE = 1 << 20  # bytes, from which memory is kept for later use
@@ -138,8 +139,7 @@ def share(work, N, bytes_each, block):
     if N * bytes_each <= min(block, SMALL):
         with _alone():
             return [work([slice(0, N)])]
-    if _State.pool is None:
-        set_threads(_State.threads)
+    _begin()
     pieces = -(-N // max(1, block // bytes_each))
     pieces = min(N, -(-pieces // _State.threads) * _State.threads)  # as many for each thread
     ends = [N * i // pieces for i in range(pieces + 1)]
@@ -149,15 +149,32 @@ def share(work, N, bytes_each, block):
             return [work(slices)]
     shares = [slices[i :: _State.threads] for i in range(min(_State.threads, pieces))]
     with _one_blas_thread():  # the threads of BLAS would wait for each other at every copy
-        # In copies of this thread's context, for NumPy keeps np.errstate there.
-        others = [
-            _State.pool.submit(contextvars.copy_context().run, work, share) for share in shares[1:]
-        ]
-        try:
-            first = work(shares[0])
-        finally:  # nobody writes any more once an error has left this function
-            wait(others)
-        return [first, *(other.result() for other in others)]
+        return at_once([functools.partial(work, share) for share in shares])
+
+
+def at_once(jobs):
+    """Call these functions; a list of their results.
+
+    The first is called in this thread, the others in other threads, where there are to be some.
+    None of the others may call this in turn.
+    """
+    _begin()
+    if _State.threads == 1:
+        return [job() for job in jobs]
+    first, *others = jobs
+    # In copies of this thread's context, for NumPy keeps np.errstate there.
+    others = [_State.pool.submit(contextvars.copy_context().run, job) for job in others]
+    try:
+        found = first()
+    finally:  # nobody writes any more once an error has left this function
+        wait(others)
+    return [found, *(other.result() for other in others)]
+
+
+def _begin():
+    """Make the threads, where they have not been made yet."""
+    if _State.pool is None:
+        set_threads(_State.threads)
 
 
 def matmul(a, b):

@@ -37,7 +37,7 @@ class Feed:
         self.batches = Batches(images, batch_size, rng)
         self.noise_kind, self.noise_shape = noise, (batch_size, z_dim)
         fits = isinstance(images, np.ndarray) and images.nbytes <= ops.room()
-        self.kept = ops.asarray(images) if fits else None
+        self.kept = ops.upload(images) if fits else None
         self.labels = None if labels is None else ops.asarray(labels)
         self.chosen = None  # indices of the newest batch
 

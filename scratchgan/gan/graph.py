@@ -46,6 +46,9 @@ class Stepwise:
             found = self.trainer.step()
         return found
 
+    def close(self):
+        """Make no more steps, and give back the memory that was taken for them alone."""
+
 
 class Recorded(Stepwise):
     """Makes the first step as it is, and all others from a recording.
@@ -71,7 +74,7 @@ class Recorded(Stepwise):
             found = self.recorder.run_first()
             steps -= 1
             if not steps:
-                return found
+                return Step(*found[-1])
         if self.most > 1 and not self.recorder.graph:
             self.record()
         if self.most == 1:
@@ -90,6 +93,12 @@ class Recorded(Stepwise):
             self.most = 1
         finally:
             self.trainer.step_count = count
+        if self.most == 1:
+            self.close()
+
+    def close(self):
+        """Make no more steps, and give back the memory that was taken for them alone."""
+        self.recorder.close()
 
 
 def _difference(trainer):

@@ -110,7 +110,11 @@ def train(config, images, out, *, steps, backend="auto", resume=False, save_ever
         _write_text(config_file, about)
         _write_text(out / "metrics.csv", ",".join(COLUMNS) + "\n")
     print(f"{config.model} on {config.data}, backend {ops.name}, into {out}", file=sys.stderr)
-    _Run(trainer, config, out, fixed_noise, save_every).go_on_to(steps)
+    run = _Run(trainer, config, out, fixed_noise, save_every)
+    try:
+        run.go_on_to(steps)
+    finally:
+        run.stepper.close()
     return trainer
 
 

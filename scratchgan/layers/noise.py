@@ -39,8 +39,8 @@ class GaussianNoise(Layer):
         if not (train and self.std):
             return x, None
         # On the host, as in Dropout; of single precision always, so that x's changes no noise.
-        shape = x.shape
-        noise = ops_of(x).draw(lambda: self.rng.standard_normal(shape, np.float32), shape, x.dtype)
+        ops, shape, rng = ops_of(x), x.shape, self.rng
+        noise = ops.draw(lambda: rng.standard_normal(shape, np.float32), shape, x.dtype, rng)
         return x + float(self.std) * noise, None
 
     def backward(self, dy, cache, into_params=True):

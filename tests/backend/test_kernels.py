@@ -251,7 +251,7 @@ def test_every_operation_is_called_above():
     called = {name for name, *_ in (*numbers(1), *rows(2, 1))}
     called |= {"conv2d", "conv2d_adjoint", "conv2d_weight_grad", "matmul"}
     of_the_host = {"asarray", "claim_cores", "device_count", "synchronize", "to_host", "xp"}
-    of_the_host |= {"allow_tf32", "draw", "numbers", "room"}
+    of_the_host |= {"allow_tf32", "draw", "numbers", "room", "upload"}
     assert called == set(numpy_ops.__all__) - of_the_host
 
 

@@ -211,6 +211,7 @@ def test_what_a_step_takes_from_the_host_is_made_on_the_spot():
     assert numpy_ops.draw(lambda: made, (2,), bool) is made
     assert numpy_ops.numbers(lambda: (1.5, 2), 2) == (1.5, 2)
     assert numpy_ops.room() > 1 << 60
+    assert numpy_ops.upload(made) is made
     assert numpy_ops.allow_tf32(True) is None
 
 

@@ -1,7 +1,9 @@
 """What ``benchmarks/gpu.py`` does besides timing: its sides make steps, its tables are tables."""
 
+import copy
 import importlib.util
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -81,10 +83,123 @@ def test_what_is_missing_is_named(gpu, monkeypatch):
         gpu.main()
 
 
+def test_without_a_card_no_test_is_said_to_have_passed(gpu, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["gpu.py"])
+    monkeypatch.setattr(gpu, "NEEDED", ())
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match="backend 'cupy' needs CuPy"):
+        gpu.main()
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "wanted"),
+    [
+        (0, "..s\n\n2 passed, 1 skipped in 0.10s\n", "2 passed, 1 skipped in 0.10s"),
+        (0, "sss\n3 skipped in 0.10s\n", "FAILED: 3 skipped in 0.10s"),
+        (1, "F..\n1 failed, 2 passed in 0.10s\n", "FAILED: 1 failed, 2 passed in 0.10s"),
+        (-11, "", "FAILED: exit status -11"),
+    ],
+)
+def test_how_the_tests_ended(gpu, monkeypatch, status, said, wanted):
+    done = subprocess.CompletedProcess([], status, said)
+    monkeypatch.setattr(gpu.subprocess, "run", lambda *_, **__: done)
+    assert gpu.run_tests(9) == wanted
+
+
+def test_tests_that_hang_are_ended(gpu, monkeypatch, tmp_path):
+    (tmp_path / "tests").mkdir()
+    test = "import time, pytest\n@pytest.mark.gpu\ndef test_it():\n    time.sleep(60)\n"
+    (tmp_path / "tests" / "test_it.py").write_text(test)
+    monkeypatch.setattr(gpu, "HERE", tmp_path / "benchmarks")
+    assert gpu.run_tests(2) == "FAILED: not done after 2 s"
+
+
 def test_a_process_that_fails_is_a_row(gpu, monkeypatch):
     monkeypatch.setattr(gpu, "__file__", str(FOLDER / "no such file.py"))
     found = gpu.one("mlp", 128, 5)
     assert found["model"] == "mlp" and found["batch"] == 128 and "no such file" in found["error"]
+
+
+@pytest.mark.parametrize(
+    ("end", "error"),
+    [
+        ("import time; print('{', end='', flush=True); time.sleep(60)", "it took too long"),
+        ("raise SystemExit('the card is gone')", "the card is gone"),
+    ],
+)
+def test_what_a_process_found_before_it_failed_is_kept(gpu, monkeypatch, tmp_path, end, error):
+    script = tmp_path / "gpu.py"
+    script.write_text(f"print({json.dumps(RESULTS[0])!r}, flush=True)\n{end}\n")
+    monkeypatch.setattr(gpu, "__file__", str(script))
+    found = gpu.one("mlp", 128, 2)
+    assert found == RESULTS[0] | {"error": error}
+    *rows, last = gpu.table([found]).splitlines()
+    assert rows == gpu.table(RESULTS[:1]).splitlines() and error in last
+
+
+class Side:
+    """One that takes so many seconds for a step, until it fails."""
+
+    memory, note = 1, ""
+
+    def __init__(self, clock, seconds, lasts=10**9):
+        self.clock, self.seconds, self.lasts = clock, seconds, lasts
+        self.made = self.prepared = self.closed = 0
+
+    def prepare(self):
+        self.prepared += 1
+
+    def run(self, steps):
+        for _ in range(steps):
+            self.made += 1
+            self.clock[0] += self.seconds
+        if self.made > self.lasts:
+            raise MemoryError("no room\nat all")
+
+    def wait(self):
+        pass
+
+    def close(self):
+        self.closed += 1
+
+
+@pytest.fixture
+def clock(gpu, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(gpu.time, "perf_counter", lambda: now[0])
+    return now
+
+
+def test_each_precision_is_told_as_soon_as_it_is_found(gpu, clock, monkeypatch):
+    made = []
+
+    def maker(*args):
+        def make(model, size, tf32):
+            if not args:
+                raise RuntimeError("no such side")
+            made.append(Side(clock, *args))
+            return made[-1]
+
+        return make
+
+    monkeypatch.setattr(gpu, "validate", lambda model: {"eager": 0.0})
+    monkeypatch.setattr(gpu, "gemm_ceiling", lambda tf32: 1e12)
+    monkeypatch.setattr(gpu, "copy_ceiling", lambda: 1e9)
+    sides = {"Eager": (0.01,), "Graph": (0.001,), "Torch": (0.02, 20), "Compiled": ()}
+    for name, args in sides.items():
+        monkeypatch.setattr(gpu, name, maker(*args))
+    found = [copy.deepcopy(each) for each in gpu.measure("mlp", "8", 100)]
+    assert [list(each["sides"]) for each in found] == [
+        [],
+        ["eager on", "graph on"],
+        ["eager on", "graph on", "eager off", "graph off"],
+    ]
+    assert found[1]["left out"] == [
+        "PyTorch compiled, TF32 on: RuntimeError: no such side",
+        "PyTorch eager, TF32 on: MemoryError: no room",
+    ]
+    assert len(made) == 6 and all(side.closed == 1 for side in made)
 
 
 def test_our_sides_make_their_steps(gpu, ops):  # noqa: F811
@@ -111,23 +226,22 @@ def test_the_work_of_a_step(gpu):
     assert moved == 4 * (8 * 2 * (3 * g_out + 6 * d_out) + 7 * weights)
 
 
-def test_the_rounds(gpu, monkeypatch):
-    monkeypatch.setattr(gpu, "BLOCK_SECONDS", 0.0)
+def test_the_rounds(gpu, clock):
+    """Blocks of about 0.12 s, whatever a step takes."""
+    sides = {name: Side(clock, each) for name, each in [("a", 95e-5), ("b", 0.0251), ("c", 2.0)]}
+    failed = {}
+    seconds = gpu.take_turns(sides, failed)
+    assert not failed
+    assert [len(times) for times in seconds.values()] == [gpu.ROUNDS] * 3
+    assert seconds["a"] == pytest.approx([95e-5] * gpu.ROUNDS)
+    for side, steps in zip(sides.values(), (120, 4, 1), strict=True):
+        assert side.made == 1 + steps * (1 + gpu.ROUNDS)
+        assert side.prepared == 2 + gpu.ROUNDS
 
-    class Side:
-        made = prepared = 0
 
-        def prepare(self):
-            self.prepared += 1
-
-        def run(self, steps):
-            self.made += steps
-
-        def wait(self):
-            pass
-
-    sides = {"a": Side(), "b": Side()}
-    seconds = gpu.take_turns(sides)
-    assert [len(times) for times in seconds.values()] == [gpu.ROUNDS] * 2
-    assert all(side.made == 20 + 10 * gpu.ROUNDS for side in sides.values())
-    assert all(side.prepared == 2 + gpu.ROUNDS for side in sides.values())
+def test_a_side_that_fails_leaves_the_others(gpu, clock):
+    sides = {"a": Side(clock, 0.1), "b": Side(clock, 0.1, 4), "c": Side(clock, 0.1, 0)}
+    failed = {}
+    seconds = gpu.take_turns(sides, failed)
+    assert list(seconds) == ["a"] and len(seconds["a"]) == gpu.ROUNDS
+    assert failed == dict.fromkeys("bc", "MemoryError: no room")

@@ -16,6 +16,7 @@ arrays' memory, and a graph's launch runs them. So a host value that was read at
 it was, as on a device.
 """
 
+import bisect
 import functools
 import importlib.machinery
 import types
@@ -36,11 +37,14 @@ class Device:
         self.reset()
         self.recorded = None  # launches of the capture that is going on
         self.done = {}  # how much each stream has been given to do
-        self.blocks = {}  # all memory that is in use: address -> array
+        self.blocks = {}  # all memory that is in use: address -> array, and its pool
         self.streams = [Stream(self)]
-        self.default_pool = MemoryPool()
+        self.allocated, self.capacity = 0, 1 << 40  # bytes
+        self.default_pool = MemoryPool(self)
         self.pools = [self.default_pool]
+        self.outside = MemoryPool(self)  # what is in no other
         self.free_bytes = 1 << 34
+        self.pinned = 0  # bytes on the host that copies have gone through, and that stay taken
 
     def reset(self):
         """Count from here on."""
@@ -84,13 +88,21 @@ class Device:
         if self.recorded is not None:
             self.used_pools.add(self.pools[-1])
         a = np.array(a, order="C", copy=None if a.base is None else True)
-        start = a.ctypes.data
-        self.blocks[start] = weakref.ref(a, lambda gone: self._free(start, gone))
+        self.place(a, self.pools[-1])
         return ndarray(a, self)
 
-    def _free(self, start, gone):
-        if self.blocks.get(start) is gone:
-            del self.blocks[start]
+    def place(self, a, pool):
+        """This array lies in memory of a pool, until it is gone."""
+        size, start, pool = pool.take(a.nbytes), a.ctypes.data, weakref.ref(pool)
+        block = self.blocks[start] = weakref.ref(a), pool
+
+        def free():
+            if self.blocks.get(start) is block:
+                del self.blocks[start]
+            if pool() is not None:
+                pool().give_back(size)
+
+        weakref.finalize(a, free).atexit = False
 
     def matrix(self, pointer, rows, columns, step, dtype):
         """The matrix, columns first, that lies at an address; all of it in memory in use."""
@@ -101,8 +113,9 @@ class Device:
             if pointer in self.blocks
             else max((start for start in self.blocks if start <= pointer), default=None)
         )
-        block = start and self.blocks[start]()
-        if block is not None and pointer + size <= start + block.nbytes:
+        block, pool = (ref() for ref in self.blocks[start]) if start else (None, None)
+        # CuPy 14.0 frees what is in use of a pool that is gone.
+        if block is not None and pool is not None and pointer + size <= start + block.nbytes:
             strides = dtype.itemsize, step * dtype.itemsize
             return np.ndarray((rows, columns), dtype, block, pointer - start, strides)
         raise ValueError(f"{size} bytes at {pointer:#x} are in no array")
@@ -118,12 +131,17 @@ class Device:
         self.done[now] = self.done.get(now, 0) + 1
 
     def upload(self, array):
-        """A copy of a host array."""
+        """A copy of a host array, by way of pinned memory."""
+        self.pinned = max(self.pinned, array.nbytes)
+        return self.array(self.copied(array))
+
+    def copied(self, array):
+        """A host array on its way to the device."""
         if self.recorded is not None:
             raise RuntimeError("the current stream is capturing: no copy from the host")
         self.stream_works()
         self.to_device.append(array.nbytes)
-        return self.array(np.array(array, order="C"))
+        return np.array(array, order="C")
 
     def download(self, device_array):
         """A copy on the host."""
@@ -338,6 +356,11 @@ class ndarray:  # noqa: N801
 
     # ---- what the host waits for
 
+    def set(self, array):
+        if (array.shape, array.dtype) != (self.shape, self.dtype):
+            raise ValueError(f"{array.dtype} {array.shape} into {self.dtype} {self.shape}")
+        self._a[...] = self._device.copied(array)
+
     def get(self, stream=None):
         return self._device.download(self)
 
@@ -439,23 +462,69 @@ class Graph:
 
 
 class MemoryPool:
-    """Where arrays get their memory from."""
+    """Where arrays get their memory from; what they give back lies idle until it is freed.
+
+    A pool that is gone has not freed it: so it is with CuPy 14.2.
+    """
+
+    def __init__(self, device, allocator=None):
+        self.device, self.idle, self.total = device, [], 0
+        self.allocator = allocator or functools.partial(Memory, device)
 
     def malloc(self, size):
         raise NotImplementedError
 
+    def take(self, size):
+        """A block of so many bytes or more; its size."""
+        size = -(-size // 512) * 512
+        fitting = bisect.bisect_left(self.idle, size)
+        if fitting < len(self.idle):
+            return self.idle.pop(fitting)
+        try:
+            self.allocator(size)
+        except CUDARuntimeError:
+            self.free_all_blocks()
+            self.allocator(size)
+        self.total += size
+        self.device.allocated += size
+        return size
+
+    def give_back(self, size):
+        bisect.insort(self.idle, size)
+
     def free_all_blocks(self):
-        pass
+        self.total -= sum(self.idle)
+        self.device.allocated -= sum(self.idle)
+        self.idle.clear()
 
     def total_bytes(self):
-        return 0
+        return self.total
+
+
+class CUDARuntimeError(RuntimeError):
+    """An error of CUDA itself."""
+
+
+class Memory:
+    """Memory from no pool. What a pool asks for is counted by the pool."""
+
+    def __init__(self, device, size):
+        if device.allocated + size > device.capacity:
+            raise CUDARuntimeError("cudaErrorMemoryAllocation: out of memory")
+        self._device, self._size = device, size
+
+    @functools.cached_property
+    def ptr(self):
+        self._a = np.empty(self._size, np.uint8)
+        self._device.place(self._a, self._device.outside)
+        return self._a.ctypes.data
 
 
 class _Using:
-    """``using_allocator``: arrays come from this pool for a while."""
+    """``using_allocator``: arrays come from this pool for a while, or from none."""
 
-    def __init__(self, device, malloc):
-        self.device, self.pool = device, malloc.__self__
+    def __init__(self, device, malloc=None):
+        self.device, self.pool = device, malloc.__self__ if malloc else device.outside
 
     def __enter__(self):
         self.device.pools.append(self.pool)
@@ -588,8 +657,11 @@ def _cuda(device):
     cuda = types.ModuleType("cupy.cuda")
     runtime = types.ModuleType("cupy.cuda.runtime")
     runtime.getDeviceCount = lambda: 1
+    runtime.CUDARuntimeError = CUDARuntimeError
     runtime.memGetInfo = lambda: (device.free_bytes, 1 << 34)
-    cuda.runtime, cuda.MemoryPool = runtime, MemoryPool
+    cuda.runtime, cuda.MemoryPool = runtime, functools.partial(MemoryPool, device)
+    cuda.Memory = functools.partial(Memory, device)
+    cuda.MemoryPointer = lambda memory, offset: memory
     cuda.Stream = functools.partial(Stream, device)
     cuda.get_current_stream = lambda: device.streams[-1]
     cuda.using_allocator = functools.partial(_Using, device)

@@ -10,9 +10,10 @@ def library(cublas, device):
     """The shared library, for `scratchgan.backend.cublas` and the stand-in's device.
 
     Functions are real pointers to functions of C. What they refuse has a status and ``refused``,
-    a list of reasons. ``calls`` lists the operations, sizes and leading dimensions of products.
+    a list of reasons. ``calls`` lists the operations, sizes and leading dimensions of products,
+    ``set`` what was done to handles.
     """
-    fake = SimpleNamespace(calls=[], refused=[], handles={})
+    fake = SimpleNamespace(calls=[], refused=[], handles={}, set=[])
 
     def of_c(name):
         def guard(function):
@@ -31,18 +32,21 @@ def library(cublas, device):
 
     @of_c("cublasCreate_v2")
     def create(handle):
+        fake.set.append("create")
         number = 1000 + len(fake.handles)
         ctypes.c_void_p.from_address(handle).value = number
         fake.handles[number] = SimpleNamespace(stream=None, workspace=None)
 
     @of_c("cublasSetStream_v2")
     def set_stream(handle, stream):
+        fake.set.append("stream")
         fake.handles[handle].stream, fake.handles[handle].workspace = stream, None
 
     @of_c("cublasSetWorkspace_v2")
     def set_workspace(handle, pointer, size):
+        fake.set.append("workspace")
         device.matrix(pointer, size, 1, size, np.uint8)
-        fake.handles[handle].workspace = pointer
+        fake.handles[handle].workspace = pointer, size
 
     @of_c("cublasGemmEx")
     def gemm(
@@ -51,6 +55,8 @@ def library(cublas, device):
     ):  # fmt: skip
         own = fake.handles[handle]
         assert own.workspace, "no workspace"
+        where, size = own.workspace
+        device.matrix(where, size, 1, size, np.uint8)  # it is still there
         assert own.stream == device.streams[-1].ptr, "the handle is another stream's"
         kinds = {(0, 68): np.float32, (0, 77): np.float32, (1, 70): np.float64}
         assert a_kind == b_kind == c_kind and algorithm == -1

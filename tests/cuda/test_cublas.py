@@ -112,16 +112,21 @@ def test_an_error_of_cublas_is_told(cupy, cublas, monkeypatch):
         cublas.gemm(a, a)
 
 
-def test_each_stream_has_a_handle_and_a_workspace(cupy, cublas):
+def test_all_streams_share_a_workspace_that_is_from_no_pool(cupy, cublas):
     a = cupy.asarray(np.ones((2, 2)))
-    cublas.gemm(a, a)
-    stream = cupy.cuda.Stream(non_blocking=True)
-    stream.wait_event(cupy.cuda.get_current_stream().record())
-    with stream:
+    default, pool = cupy.cuda.get_current_stream(), cupy.cuda.MemoryPool()
+    for _ in range(2):
+        stream = cupy.cuda.Stream(non_blocking=True)
+        stream.wait_event(default.record())
+        with stream, cupy.cuda.using_allocator(pool.malloc):
+            for _ in range(2):
+                cublas.gemm(a, a)
+        default.wait_event(stream.record())
+        pool = cupy.cuda.MemoryPool()  # and the one before is gone
         cublas.gemm(a, a)
-        cublas.gemm(a, a)
-    handles = cublas.library().handles.values()
-    assert len({handle.workspace for handle in handles}) == len(handles) == 2
+    fake = cublas.library()
+    assert fake.refused == [] and len(fake.handles) == 1
+    assert fake.set == ["create"] + 4 * ["stream", "workspace"]
 
 
 def test_a_product_can_be_captured(cupy, cublas):

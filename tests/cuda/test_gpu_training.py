@@ -47,6 +47,25 @@ def test_recorded_steps_have_the_bits_of_single_ones(cupy_ops, capsys, name, set
     assert isinstance(steps, Recorded) and steps.recorder.graph, capsys.readouterr().err
 
 
+def test_recordings_come_and_go(cupy_ops):
+    """Each leaves the memory as it was, and the next one has the same bits."""
+    losses, left = [], []
+    for _ in range(3):
+        trainer = trainer_on(cupy_ops, "dcgan28", "float32")
+        steps = stepper(trainer)
+        losses.append(floats(steps.run(12)))
+        pool = steps.recorder.pool
+        assert steps.recorder.graph and pool.total_bytes() > 0
+        del steps, trainer
+        assert pool.total_bytes() == 0
+        del pool
+        cupy_ops.synchronize()
+        cupy_ops.xp.get_default_memory_pool().free_all_blocks()
+        left.append(cupy_ops.xp.cuda.runtime.memGetInfo()[0])
+    assert losses[0] == losses[1] == losses[2]
+    assert abs(left[2] - left[0]) < 16 << 20
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_products_of_views(cupy_ops, dtype):
     rng = np.random.default_rng(0)

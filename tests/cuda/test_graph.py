@@ -1,14 +1,18 @@
 """Recorded steps are the steps themselves, to the last bit."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from scratchgan.backend import ops_of
+from scratchgan.backend import ops_of, workers
 from scratchgan.data import ImageFolder
 from scratchgan.gan import Config, build, train
 from scratchgan.gan.graph import Recorded, Stepwise, stepper
 from scratchgan.gan.monitor import DivergenceError
+from scratchgan.layers import Dropout
 from scratchgan.optim import SGD, cosine
 
 from .test_training import IDS, RUNS, trainer_on
@@ -74,6 +78,35 @@ def test_schedules_reach_the_recording(ops, dtype):
     assert steps.recorder.graph
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_each_layer_draws_in_a_thread_of_its_own(ops, monkeypatch, threads):
+    monkeypatch.setattr(workers._State, "threads", threads)
+    monkeypatch.setattr(workers._State, "pool", None)
+    own, other = (trainer_on(ops, "mlp", "float32", instance_noise=0.1) for _ in range(2))
+    here, seen = threading.get_ident(), {}
+
+    def watch(owner, name):
+        draw = getattr(owner, name)
+
+        def watched(*args):
+            seen.setdefault(name, set()).add(threading.get_ident() == here)
+            time.sleep(0.001)  # long enough for another thread to come first, if it may
+            return draw(*args)
+
+        monkeypatch.setattr(owner, name, watched)
+
+    watch(Dropout, "keep")
+    watch(own.feed, "choose")
+    steps = stepper(own)
+    steps.run(1)
+    seen.clear()
+    steps.run(12)
+    assert seen == {"keep": {threads == 1}, "choose": {True}}
+    for _ in range(13):
+        other.step()
+    assert_same(everything(own), everything(other))
+
+
 @pytest.mark.parametrize("labels", [False, True])
 def test_images_that_are_streamed_can_be_recorded(cupy, ops, labels):
     cupy.device.free_bytes = 100
@@ -124,6 +157,58 @@ def test_other_work_goes_on_between_recorded_steps(cupy, ops):
     for _ in range(12):
         other.step()
     assert_same(everything(own), everything(other))
+
+
+# ---- memory ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", ["closed", "dropped"])
+def test_all_memory_is_given_back(ops, end):
+    own, other = (trainer_on(ops, "mlp-small", "float32", ema=0.99) for _ in range(2))
+    steps = stepper(own)
+    found = [steps.run(1), steps.run(3)]  # both outlive the recording
+    pool = steps.recorder.pool
+    assert pool.total_bytes() > 0 and steps.recorder.graph
+    if end == "closed":
+        steps.close()
+    else:
+        del steps
+    assert pool.total_bytes() == 0
+    wanted = [floats(other.step()) for _ in range(4)]
+    assert [floats(step) for step in found] == [wanted[0], wanted[3]]
+
+
+def test_a_run_gives_back_its_memory(ops, tmp_path, no_pictures, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        "scratchgan.gan.run.stepper", lambda trainer: made.append(stepper(trainer)) or made[-1]
+    )
+    run(tmp_path / "good", 3)
+    with np.errstate(all="ignore"), pytest.raises(DivergenceError):
+        run(tmp_path / "bad", 100, g_optimiser="sgd", g_lr=1e30)
+    assert [steps.recorder.pool.total_bytes() for steps in made] == [0, 0]
+
+
+def test_what_a_recording_writes_to_is_not_freed_for_it(cupy, ops):
+    """Where memory runs out in the middle, and the pool could make some by freeing the idle."""
+    from scratchgan.backend.capture import Recorder
+
+    device, a = cupy.device, cupy.asarray(np.ones(2048))
+    sizes = [1, 3]  # the first time, and as it is recorded
+
+    def step():
+        if device.recorded is not None:
+            device.capacity = device.allocated
+        b = a + 1
+        b.repeat(sizes.pop(0)) + 1
+        return [b.sum()]
+
+    recorder = Recorder(step)
+    recorder.run_first()
+    taken = recorder.pool.total_bytes()
+    with pytest.raises(MemoryError, match="no room for a recording"):
+        recorder.record()
+    assert recorder.pool.total_bytes() == taken and recorder.graph is None
 
 
 # ---- runs ------------------------------------------------------------------------------------
@@ -226,6 +311,7 @@ def test_a_step_that_cannot_be_recorded_is_made_as_it_is(ops, capsys, fault, sai
     (line,) = capsys.readouterr().err.splitlines()
     assert said in line
     assert steps.most == 1
+    assert steps.recorder.pool.total_bytes() == 0
 
 
 def test_a_step_that_draws_something_else_is_found_out(ops, capsys):

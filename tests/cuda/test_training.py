@@ -123,6 +123,15 @@ def test_a_run_fetches_losses_only_for_its_rows(cupy, ops, tmp_path, monkeypatch
 # ---- the images, wherever they lie -----------------------------------------------------------
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64])
+def test_images_take_up_no_pinned_memory(cupy, ops, dtype):
+    images = np.random.default_rng(0).integers(0, 256, (4000, 28, 28, 1), np.uint8).astype(dtype)
+    images = images[::2]  # not a piece of memory
+    trainer = build(Config("random", "mlp-small", batch_size=8), images, ops)
+    np.testing.assert_array_equal(ops.to_host(trainer.feed.kept), images)
+    assert cupy.device.pinned < images.nbytes
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("on_device", [True, False])
 def test_batches_have_the_bits_of_numpys(cupy, ops, on_device, dtype):
