@@ -59,8 +59,13 @@ def test_twenty_steps_are_numpys(ops, name, settings):
 
 
 def test_a_hundred_steps_in_float32_are_numpys(ops):
-    found, wanted = (trainer_on(backend, "mlp", "float32") for backend in (ops, "numpy"))
+    # By SGD. Adam steps by lr also where a gradient is nothing but rounding: with it NumPy is a
+    # percent away from itself after a hundred steps, if only OpenBLAS takes other kernels.
+    sgd = {"g_optimiser": "sgd", "d_optimiser": "sgd", "g_lr": 0.1, "d_lr": 0.1}
+    found, wanted = (trainer_on(on, "mlp", "float32", **sgd) for on in (ops, "numpy"))
+    before = wanted.generator.theta.copy()
     assert relative_error(losses(found, 100), losses(wanted, 100)) < 1e-3
+    assert relative_error(wanted.generator.theta, before) > 0.01  # it has learned something
     own, other = thetas(found), thetas(wanted)
     for key in own:
         assert relative_error(own[key], other[key]) < 1e-3, key
