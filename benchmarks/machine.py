@@ -6,10 +6,16 @@ import time
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from scratchgan.backend.fused import BLOCK
-from scratchgan.backend.workers import share
+from scratchgan.backend.workers import set_threads, share
+
+
+def one_thread():
+    """For a process that has a core to itself, beside others like it."""
+    threadpool_limits(1)
+    set_threads(1)
 
 
 def describe():

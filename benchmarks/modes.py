@@ -19,15 +19,14 @@ import sys
 import time
 from collections import namedtuple
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
+from machine import one_thread
 from matplotlib.figure import Figure
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm, trange
 
-from scratchgan.backend.workers import set_threads
 from scratchgan.data import grid, grid_modes, mnist, ring, ring_modes, stacked, to_uint8, to_unit
 from scratchgan.gan import PRESETS, Config, build, draw_noise
 from scratchgan.gan.score import digit_judge
@@ -74,6 +73,11 @@ class StackedDigits:
         ("DCGAN", 78.9, None, 4.50), ("WGAN-GP", 959, None, 0.73), ("PacDCGAN2", 1000, None, 0.06),
     ]  # fmt: skip
 
+    @cached_property
+    def judge(self):
+        """The classifier that names the digits."""
+        return digit_judge()
+
     def training(self, rng):
         """100,000 images."""
         digits = mnist()
@@ -81,8 +85,8 @@ class StackedDigits:
 
     def count(self, samples):
         """The `ModeCount` of generated images, in which every sample counts as good."""
-        judge, x = digit_judge(), to_unit(to_uint8(samples))  # a pixel is a byte, as in a file
-        digits = [predict(judge, x[..., c : c + 1]) for c in range(3)]
+        x = to_unit(to_uint8(samples))  # a pixel is a byte, as in a file
+        digits = [predict(self.judge, x[..., c : c + 1]) for c in range(3)]
         modes, kl = count_classes(np.array([100, 10, 1]) @ digits, self.K)
         return ModeCount(modes, 1.0, kl)
 
@@ -126,12 +130,6 @@ def main():
     print_table(data, found)
 
 
-def one_thread():
-    """Each process has a core."""
-    threadpool_limits(1)
-    set_threads(1)
-
-
 def play(kind, steps, log, job):
     """Train one objective from one seed; the last `Row`."""
     name, seed = job
@@ -142,7 +140,7 @@ def play(kind, steps, log, job):
     rows = []
     for step in trange(1, steps + 1, desc=f"{name} {seed}", disable=kind != "stacked"):
         trainer.step()
-        if step == steps or (log and step % (steps // LOGGED) == 0):
+        if step == steps or (log and step % max(steps // LOGGED, 1) == 0):
             parts = np.array_split(z, max(len(z) // 500, 1))
             samples = np.concatenate(
                 [trainer.best_generator.forward(part, train=False)[0] for part in parts]

@@ -19,10 +19,9 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from threadpoolctl import threadpool_limits
+from machine import one_thread
 from tqdm import tqdm
 
-from scratchgan.backend.workers import set_threads
 from scratchgan.data import mnist
 from scratchgan.gan import PRESETS, Config, build, train
 from scratchgan.gan.score import digit_judge, score_run
@@ -48,13 +47,13 @@ def main():
     digits = mnist()
     folder = options.out / f"{options.model}-{options.minutes:g}"
     folder.mkdir(parents=True, exist_ok=True)
-    plan = folder / "plan.json"  # steps and seconds a step, measured once
+    plan = folder / "plan.json"  # how many steps fit, measured once
     steps = json.loads(plan.read_text()) if plan.exists() else {}
     for name in tqdm(options.preset, desc="measuring"):
         if name not in steps:
             steps[name] = int(options.minutes * 60 / seconds_a_step(options.model, name, digits))
             plan.write_text(json.dumps(steps, indent=2))
-    with ProcessPoolExecutor(os.cpu_count(), initializer=one_thread) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), initializer=alone) as pool:
         jobs = [(name, steps[name]) for name in options.preset]
         list(tqdm(pool.map(partial(play, options.model, folder), jobs), total=len(jobs)))
     judge = digit_judge()
@@ -87,10 +86,9 @@ def seconds_a_step(model, name, digits):
     return min(turns[1:])
 
 
-def one_thread():
+def alone():
     """Each process has a core, and its progress bar would be in the way of the others'."""
-    threadpool_limits(1)
-    set_threads(1)
+    one_thread()
     sys.stderr = open(os.devnull, "w")  # noqa: SIM115, while it lives
 
 
