@@ -1,9 +1,10 @@
 """Gradient checks as a tool: `check` a layer or a network, `check_loss` a loss.
 
-Read ``finite.py`` (how a derivative is measured), then ``check.py`` (what is asked of a layer).
+Read ``finite.py`` (how a derivative is measured), then ``subject.py`` (what is asked of a layer).
 """
 
-from .check import ADJOINT, FIRST, SECOND, check, check_loss
+from .check import check, check_loss
 from .report import Report, Row
+from .rows import ADJOINT, FIRST, SECOND
 
 __all__ = ["ADJOINT", "FIRST", "SECOND", "Report", "Row", "check", "check_loss"]
