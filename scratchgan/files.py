@@ -4,7 +4,12 @@ import os
 import secrets
 from pathlib import Path
 
-__all__ = ["remove_leftovers", "write_atomically"]
+from safetensors import safe_open
+from safetensors.numpy import save
+
+__all__ = ["read_arrays", "remove_leftovers", "write_arrays", "write_atomically"]
+
+ABOUT = "scratchgan"  # under which a file's metadata have the text that we put there
 
 
 def write_atomically(path, write):
@@ -37,3 +42,22 @@ def remove_leftovers(folder):
     """Delete what `write_atomically` left half-written when its process was killed."""
     for path in Path(folder).glob(".*." + "[0-9a-f]" * 8 + ".tmp"):
         path.unlink(missing_ok=True)
+
+
+def write_arrays(path, arrays, about):
+    """Write NumPy arrays by name, and a text about them, as a safetensors file."""
+    data = save(arrays, {ABOUT: about})
+    write_atomically(path, lambda file: file.write(data))
+
+
+def read_arrays(path):
+    """The arrays of a safetensors file, by name, and the text about them; None if it has none.
+
+    Raises
+    ------
+    OSError, SafetensorError
+        The file is missing or damaged.
+    """
+    with safe_open(path, framework="numpy") as file:
+        arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        return arrays, (file.metadata() or {}).get(ABOUT)

@@ -10,10 +10,9 @@ from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors import SafetensorError
 
-from ..files import write_atomically
+from ..files import read_arrays, write_arrays
 from .config import Config
 from .monitor import DivergenceError
 
@@ -56,8 +55,7 @@ def save_checkpoint(path, trainer, config, fixed_noise):
         raise DivergenceError(f"step {trainer.step_count}: {', '.join(bad)} not finite; not saved")
     meta |= {"version": VERSION, "config": config}
     arrays = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
-    data = save(arrays, {"scratchgan": json.dumps(meta)})
-    write_atomically(path, lambda file: file.write(data))
+    write_arrays(path, arrays, json.dumps(meta))
 
 
 def _state_of(trainer):
@@ -95,13 +93,12 @@ def read_checkpoint(path):
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint")
     try:
-        with safe_open(path, framework="numpy") as file:
-            meta = json.loads((file.metadata() or {})["scratchgan"])
-            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        arrays, about = read_arrays(path)
+        meta = about and json.loads(about)
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path}: damaged, cannot be read: {error}") from error
-    except KeyError:
-        raise CheckpointError(f"{path}: a safetensors file, but no checkpoint of a run") from None
+    if about is None:
+        raise CheckpointError(f"{path}: a safetensors file, but no checkpoint of a run")
     version = meta.get("version") if isinstance(meta, dict) else None
     if version != VERSION:
         raise CheckpointError(f"{path}: format version {version} read, {VERSION} wanted")

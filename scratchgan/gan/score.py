@@ -5,17 +5,17 @@ in a minute, and kept in the cache. Scores of other classifiers are others: comp
 distance to that of real against real.
 """
 
+import functools
 import json
 import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors import SafetensorError
 
 from ..data import DataError, cache_dir, mnist, to_unit
-from ..files import write_atomically
+from ..files import read_arrays, write_arrays
 from ..metrics import (
     count_classes,
     digit_classifier,
@@ -88,9 +88,7 @@ def digit_judge(data=None, cache=None):
     if not _load(network, path, about):
         fit_classifier(network, to_unit(images), labels, np.random.default_rng(0))
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(
-            path, lambda file: file.write(save(network.state_dict(), {"scratchgan": about}))
-        )
+        write_arrays(path, network.state_dict(), about)
     return network
 
 
@@ -128,16 +126,25 @@ def score_run(run_dir, data=None, *, seed=0, backend="auto", judge=None):
     if images.shape[1:] != (28, 28, 1):
         raise ValueError(f"{run_dir}: images {images.shape[1:]} given, digits (28, 28, 1) wanted")
     judge = judge or digit_judge(data)
-    test, train = (_mnist(data, split).images[:SAMPLES] for split in ("test", "train"))
-    real, other, fake = (embed(judge, to_unit(a)) for a in (test, train, images))  # (N, 256)
+    real, floor = _real_digits(judge, data)
+    fake = embed(judge, to_unit(images))  # (N, 256)
     read = predict(judge, to_unit(images))
     return Score(
         frechet_distance(real, fake),
-        frechet_distance(real, other),
+        floor,
         *precision_recall(real, fake),
         count_classes(read, 10)[1],
         None if labels is None else float((read == labels).mean()),
     )
+
+
+@functools.lru_cache(1)
+def _real_digits(judge, data):
+    """Features of the test images, and their distance to as many training images: for all runs."""
+    real, other = (
+        embed(judge, to_unit(_mnist(data, split).images[:SAMPLES])) for split in ("test", "train")
+    )  # (N, 256) each
+    return real, frechet_distance(real, other)
 
 
 def _mnist(data, split):
@@ -150,10 +157,9 @@ def _mnist(data, split):
 def _load(network, path, about):
     """Whether the file is there, whole, and of this recipe and these images; then load it."""
     try:
-        with safe_open(path, framework="numpy") as file:
-            if (file.metadata() or {}).get("scratchgan") != about:
-                return False
-            network.load_state_dict({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118
+        arrays, found = read_arrays(path)
+        if found == about:
+            network.load_state_dict(arrays)
     except (OSError, SafetensorError, ValueError):
         return False
-    return True
+    return found == about
