@@ -193,12 +193,12 @@ class _Run:
             losses = {"D_loss": float(self.last.d_loss), "G_loss": float(self.last.g_loss)}
             self.monitor.check_finite(count, **losses)
         save_checkpoint(self.out / CHECKPOINT, self.trainer, asdict(self.config), self.fixed_noise)
-        K = self.config.classes if self.config.condition else 0
-        if K:
-            images = samples_of_classes(self.trainer.best_generator, self.fixed_noise, K)
+        generator, z, columns = self.trainer.best_generator, self.fixed_noise, None
+        if self.config.condition:
+            images, columns = samples_of_classes(generator, z, self.config.classes), len(z)
         else:
-            images = generate(self.trainer.best_generator, self.fixed_noise)
-        grid = plots.sample_grid(images, len(self.fixed_noise) if K else None)
+            images = generate(generator, z)
+        grid = plots.sample_grid(images, columns)
         plots.save_image(grid, self.out / "samples" / f"{count:08}.png")
         if count:
             self.warn(self.monitor.watch_samples(count, images))

@@ -121,7 +121,7 @@ class Trainer:
             for layer in self.noise_layers:
                 layer.std = std * max(0.0, 1 - self.step_count / steps) if steps else std
         for _ in range(self.d_steps):
-            x, labels = self.next_batch()
+            x, labels = self.feed.batch()
             d_loss, d_real, d_fake = self.d_step(x, labels)
         g_loss = self.g_step(x, labels)
         if self.average:
@@ -133,7 +133,7 @@ class Trainer:
         """Descend D's loss on a batch of real and a batch of generated images."""
         G, D = self.generator, self.discriminator
         seen, told = self.ways_of(labels)
-        fake, _ = G.forward(_with(labels, self.noise()))  # (N, H, W, C)
+        fake, _ = G.forward(_with(labels, self.feed.noise()))  # (N, H, W, C)
         real_logits, real_cache = D.forward(seen(x))  # (N, 1)
         fake_logits, fake_cache = D.forward(seen(fake))  # (N, 1)
         value, dreal, dfake = self.loss.discriminator(real_logits, fake_logits, **told)
@@ -153,7 +153,7 @@ class Trainer:
         """
         G, D = self.generator, self.discriminator
         seen, told = self.ways_of(labels)
-        fake, g_cache = G.forward(_with(labels, self.noise()))  # (N, H, W, C)
+        fake, g_cache = G.forward(_with(labels, self.feed.noise()))  # (N, H, W, C)
         logits, d_cache = D.forward(seen(fake))  # (N, 1)
         real = [D.forward(seen(x))[0]] if self.loss.relativistic else []  # (N, 1)
         value, dlogits = self.loss.generator(logits, *real, **told)
@@ -177,14 +177,6 @@ class Trainer:
         if self.classifies:
             return lambda x: x, {"labels": labels}
         return lambda x: _with(labels, x), {}
-
-    def next_batch(self):
-        """The next real images, (N, H, W, C) in [-1, 1], and their labels (N,) or None."""
-        return self.feed.batch()
-
-    def noise(self):
-        """A batch of z, (N, z_dim)."""
-        return self.feed.noise()
 
     @property
     def best_generator(self):

@@ -97,5 +97,5 @@ def test_batches_have_the_bits_of_numpys(cupy_ops):
     images = np.arange(256, dtype=np.uint8).repeat(28 * 28).reshape(256, 28, 28, 1)
     config = Config("all bytes", "mlp-small", batch_size=256)
     own, other = (build(config, images, backend) for backend in (cupy_ops, "numpy"))
-    found, wanted = own.next_batch()[0], other.next_batch()[0]
+    found, wanted = own.feed.batch()[0], other.feed.batch()[0]
     np.testing.assert_array_equal(cupy_ops.to_host(found), wanted)

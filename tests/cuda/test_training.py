@@ -150,11 +150,11 @@ def test_batches_have_the_bits_of_numpys(cupy, ops, on_device, dtype):
     assert (own.feed.kept is not None) == on_device
     cupy.device.reset()
     for _ in range(3):
-        for found, wanted in zip(own.next_batch(), other.next_batch(), strict=True):
+        for found, wanted in zip(own.feed.batch(), other.feed.batch(), strict=True):
             found = ops.to_host(found)
             assert found.dtype == wanted.dtype
             np.testing.assert_array_equal(found, wanted)
-        np.testing.assert_array_equal(ops.to_host(own.noise()), other.noise())
+        np.testing.assert_array_equal(ops.to_host(own.feed.noise()), other.feed.noise())
     streamed = [] if on_device else [images.nbytes]
     noise = 256 * 90 * own.generator.theta.itemsize
     assert sorted(cupy.device.to_device) == sorted(3 * [8 * 256, noise, *streamed])
@@ -169,7 +169,7 @@ def test_an_image_folder_is_streamed_as_bytes(cupy, ops, tmp_path):
     assert own.feed.kept is None
     cupy.device.reset()
     for _ in range(4):
-        np.testing.assert_array_equal(ops.to_host(own.next_batch()[0]), other.next_batch()[0])
+        np.testing.assert_array_equal(ops.to_host(own.feed.batch()[0]), other.feed.batch()[0])
     assert cupy.device.to_device == 4 * [4 * 8, 4 * 16 * 16 * 3]
     assert relative_error(losses(own, 5), losses(other, 5)) < 1e-9
 

@@ -76,7 +76,7 @@ def test_the_networks_are_what_they_are_called():
 
 def test_labels_take_the_place_of_noise():
     trainer = trainer_of()
-    assert trainer.noise().shape == (8, 100 - WIDTH) == (8, z_dim(config_of()))
+    assert trainer.feed.noise().shape == (8, 100 - WIDTH) == (8, z_dim(config_of()))
 
 
 def test_samples_depend_on_their_labels_and_come_class_by_class():
@@ -94,7 +94,7 @@ def test_batches_bring_the_labels_of_their_own_images():
     images, labels = data()
     images[:] = labels[:, None, None, None]
     trainer = build(config_of(), images, "numpy", labels)
-    x, given = trainer.next_batch()
+    x, given = trainer.feed.batch()
     np.testing.assert_array_equal(np.rint((x[:, 0, 0, 0] + 1) * 127.5), given)
 
 
