@@ -1,3 +1,5 @@
+import signal
+
 import pytest
 from hypothesis import settings
 
@@ -37,3 +39,14 @@ def reference(torch):
 def numpy_ops():
     """The NumPy backend."""
     return get_backend("numpy")
+
+
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C interrupts, here and in the processes started, also where tests run in the background.
+
+    There the shell has had it ignored.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -15,6 +15,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from threading import current_thread, main_thread
 
 import numpy as np
 from tqdm import tqdm
@@ -249,21 +250,21 @@ def _ctrl_c_raises_a_flag():
 
     So a step is never cut in two, and what is saved is a state that really was.
     """
-    flag = []
+    flag, before = [], signal.getsignal(signal.SIGINT)
 
     def handler(signum, frame):
         flag.append(signum)
         signal.signal(signal.SIGINT, before)
 
-    try:
-        before = signal.signal(signal.SIGINT, handler)
-    except ValueError:  # not in the main thread, where signals do not arrive
-        yield flag
-        return
+    # A shell has its background jobs ignore Ctrl-C, and signals arrive in the main thread alone.
+    heard = before is not signal.SIG_IGN and current_thread() is main_thread()
+    if heard:
+        signal.signal(signal.SIGINT, handler)
     try:
         yield flag
     finally:
-        signal.signal(signal.SIGINT, before)
+        if heard:
+            signal.signal(signal.SIGINT, before)
 
 
 def _drop_rows_after(path, step):

@@ -100,7 +100,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_one_that_never_was(
     assert_same_end(out, uninterrupted)
 
 
-def test_ctrl_c_saves_and_the_run_can_be_gone_on_with(data, uninterrupted, tmp_path):
+def test_ctrl_c_saves_and_the_run_can_be_gone_on_with(data, uninterrupted, tmp_path, ctrl_c):
     out = tmp_path / "run"
     process = start(MNIST_MLP, *arguments(data, out))
     wait_for_save(process, out, 3)

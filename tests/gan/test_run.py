@@ -257,7 +257,9 @@ def with_loss(monkeypatch):
     )
 
 
-def test_ctrl_c_finishes_the_step_saves_and_says_how_to_go_on(tmp_path, no_pictures, with_loss):
+def test_ctrl_c_finishes_the_step_saves_and_says_how_to_go_on(
+    tmp_path, no_pictures, with_loss, ctrl_c
+):
     before = signal.getsignal(signal.SIGINT)
     with_loss(Interrupting(13))
     with pytest.raises(Stopped, match="stopped at step 14, and saved; go on with --resume"):
@@ -270,7 +272,7 @@ def test_ctrl_c_finishes_the_step_saves_and_says_how_to_go_on(tmp_path, no_pictu
     assert column(tmp_path / "a", "d_loss") == column(tmp_path / "b", "d_loss")
 
 
-def test_a_second_ctrl_c_interrupts_at_once(tmp_path, no_pictures, with_loss):
+def test_a_second_ctrl_c_interrupts_at_once(tmp_path, no_pictures, with_loss, ctrl_c):
     run(tmp_path, 5)
     before = signal.getsignal(signal.SIGINT)
     with_loss(Interrupting(3, times=2))
@@ -278,6 +280,13 @@ def test_a_second_ctrl_c_interrupts_at_once(tmp_path, no_pictures, with_loss):
         run(tmp_path, 30, resume=True)
     assert signal.getsignal(signal.SIGINT) is before
     assert step_of(tmp_path) == 5  # what was saved last
+
+
+def test_a_background_job_goes_on_at_ctrl_c(tmp_path, no_pictures, with_loss, ctrl_c):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does
+    with_loss(Interrupting(3))
+    assert run(tmp_path, 10).step_count == 10
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
 # ---- when training goes wrong ----------------------------------------------------------------
