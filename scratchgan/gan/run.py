@@ -9,13 +9,10 @@ RUN_DIR/losses.png, samples.gif written at the end
 
 import csv
 import json
-import signal
 import sys
 import time
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from threading import current_thread, main_thread
 
 import numpy as np
 from tqdm import tqdm
@@ -33,6 +30,7 @@ from .checkpoint import (
 from .config import Config, build, make_generator
 from .feed import draw_noise
 from .graph import stepper
+from .interrupt import ctrl_c_raises_a_flag
 from .monitor import Monitor, spread
 from .trainer import generate
 
@@ -88,20 +86,15 @@ def train(config, images, out, *, steps, backend="auto", resume=False, save_ever
     out = Path(out)
     path = out / CHECKPOINT
     about, config_file = json.dumps(asdict(config), indent=2) + "\n", out / "config.json"
-    resume_from = path.exists() and resume
     if path.exists() and not resume and read_checkpoint(path)[1]["step"]:
         raise CheckpointError(f"{path}: exists already; --resume goes on with it, or choose --out")
     if not path.exists() and config_file.exists() and config_file.read_text() != about:
         raise CheckpointError(f"{config_file}: exists, and is not this run's; choose another --out")
     for folder in (out, out / "samples"):
         remove_leftovers(folder)
-    if resume_from:
+    if path.exists() and resume:
         fixed_noise = load_checkpoint(path, trainer, asdict(config))
-        _drop_rows_after(out / "metrics.csv", trainer.step_count)
-        if trainer.step_count >= steps:
-            print(f"already at step {trainer.step_count}", file=sys.stderr)
-        elif trainer.step_count % save_every:  # the last grid shows a stop, not a stage of the run
-            (out / "samples" / f"{trainer.step_count:08}.png").unlink(missing_ok=True)
+        _forget_after(trainer.step_count, out, steps, save_every)
     else:
         if resume:
             print(f"no checkpoint in {out} yet: starting at step 0", file=sys.stderr)
@@ -136,7 +129,7 @@ class _Run:
         if trainer.step_count == 0:
             self.save()
         with (
-            _ctrl_c_raises_a_flag() as flag,
+            ctrl_c_raises_a_flag() as flag,
             np.errstate(over="ignore", invalid="ignore"),  # the monitor says it better
             open(self.out / "metrics.csv", "a", buffering=1) as metrics,
             tqdm(
@@ -244,35 +237,17 @@ def samples_of_classes(generator, z, classes):
     return generate(generator, np.tile(z, (classes, 1)), labels)
 
 
-@contextmanager
-def _ctrl_c_raises_a_flag():
-    """Within, the first Ctrl-C makes the yielded list true, and the second one interrupts.
-
-    So a step is never cut in two, and what is saved is a state that really was.
-    """
-    flag, before = [], signal.getsignal(signal.SIGINT)
-
-    def handler(signum, frame):
-        flag.append(signum)
-        signal.signal(signal.SIGINT, before)
-
-    # A shell has its background jobs ignore Ctrl-C, and signals arrive in the main thread alone.
-    heard = before is not signal.SIG_IGN and current_thread() is main_thread()
-    if heard:
-        signal.signal(signal.SIGINT, handler)
-    try:
-        yield flag
-    finally:
-        if heard:
-            signal.signal(signal.SIGINT, before)
-
-
-def _drop_rows_after(path, step):
-    """Forget the metrics of steps after the checkpoint: they will be made again."""
+def _forget_after(step, out, steps, save_every):
+    """Of a run that goes on at this step, what came later, and what shows that it had stopped."""
+    path = out / "metrics.csv"
     lines = path.read_text().splitlines() if path.exists() else []
     complete = [line for line in lines[1:] if line.count(",") == len(COLUMNS) - 1]
     kept = [line for line in complete if int(line.partition(",")[0]) <= step]
     _write_text(path, "\n".join([",".join(COLUMNS), *kept]) + "\n")
+    if step >= steps:
+        print(f"already at step {step}", file=sys.stderr)
+    elif step % save_every:  # its grid is of a stop, not of a stage of the run
+        (out / "samples" / f"{step:08}.png").unlink(missing_ok=True)
 
 
 def _write_text(path, text):
