@@ -11,15 +11,14 @@ def to_unit(images: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    images : ndarray of uint8, any shape
+    images : ndarray of uint8, any shape; also one of CuPy
 
     Returns
     -------
     ndarray of float32, same shape
         ``images / 127.5 - 1``.
     """
-    x = images.astype(np.float32)
-    x /= 127.5
+    x = images / np.float32(127.5)
     x -= 1
     return x
 

@@ -109,7 +109,7 @@ class Dropout(Layer):
             return x, None
         ops, shape = ops_of(x), x.shape
         keep = ops.draw(lambda: self.keep(shape), shape, bool, self.rng)
-        scaled = ops.asarray(keep, x.dtype) / (1 - self.rate)
+        scaled = keep * x.dtype.type(1 / (1 - self.rate))
         return x * scaled, scaled
 
     def keep(self, shape):
