@@ -41,29 +41,30 @@ class _Normalisation(Layer):
         x, mean, sigma, _ = cache
         return (x - mean) / sigma
 
-    def project(self, t, cache):
+    def project(self, t, xhat, cache):
         """P(t), the derivative of x̂ along t."""
         _, _, sigma, moving = cache
         if not moving:
             return t / sigma
-        xhat = self.xhat(cache)
         return (t - self.mean(t) - xhat * self.mean(xhat * t)) / sigma
 
     def backward(self, dy, cache, into_params=True):
         """dγ += sum of x̂ dy,  dβ += sum of dy,  dx = P(γ dy)."""
+        xhat = self.xhat(cache)
         if into_params:
-            self.gamma.grad += self._sum(self.xhat(cache) * dy)  # it was: y = γ x̂ + β
+            self.gamma.grad += self._sum(xhat * dy)  # it was: y = γ x̂ + β
             self.beta.grad += self._sum(dy)
-        return self.project(self.gamma.value * dy, cache)
+        return self.project(self.gamma.value * dy, xhat, cache)
 
     def double_backward(self, t, dy, cache):
         """B = <γ P(t), dy>: see the top of the file."""
         _, _, sigma, moving = cache
-        pt = self.project(t, cache)
+        xhat = self.xhat(cache)
+        pt = self.project(t, xhat, cache)
         self.gamma.grad += self._sum(pt * dy)
         if not moving:
             return self.gamma.value * pt, None
-        xhat, g = self.xhat(cache), self.gamma.value * dy
+        g = self.gamma.value * dy
         t0, g0 = t - self.mean(t), g - self.mean(g)  # t' and g'
         xt, xg = self.mean(xhat * t), self.mean(xhat * g)
         along_x = (self.mean(t0 * g0) - 3 * xt * xg) * xhat

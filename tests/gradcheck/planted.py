@@ -191,23 +191,21 @@ class GeneralBatchNorm(BatchNorm):
 class WrongAxes(GeneralBatchNorm):
     """The mean of each pixel over the batch, in the projection only."""
 
-    def project(self, t, cache):
+    def project(self, t, xhat, cache):
         _, _, sigma, moving = cache
         if not moving:
             return t / sigma
-        xhat = self.xhat(cache)
         return (t - t.mean(0) - xhat * (xhat * t).mean(0)) / sigma
 
 
 class NoMeanTerm(GeneralBatchNorm):
-    def project(self, t, cache):
+    def project(self, t, xhat, cache):
         _, _, sigma, moving = cache
-        xhat = self.xhat(cache)
         return (t - xhat * self.mean(xhat * t)) / sigma if moving else t / sigma
 
 
 class NoVarianceTerm(GeneralBatchNorm):
-    def project(self, t, cache):
+    def project(self, t, xhat, cache):
         _, _, sigma, moving = cache
         return (t - self.mean(t)) / sigma if moving else t / sigma
 
@@ -225,13 +223,13 @@ class GammaGradOfOutput(LayerNorm):
         if into_params:
             self.gamma.grad += self._sum((x - mean) * dy)
             self.beta.grad += self._sum(dy)
-        return self.project(self.gamma.value * dy, cache)
+        return self.project(self.gamma.value * dy, self.xhat(cache), cache)
 
 
 class ForgottenGamma(LayerNorm):
     def backward(self, dy, cache, into_params=True):
         super().backward(dy, cache, into_params)
-        return self.project(dy, cache)
+        return self.project(dy, self.xhat(cache), cache)
 
 
 class BatchGradientInEvaluation(BatchNorm):
