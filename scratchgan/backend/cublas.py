@@ -15,7 +15,7 @@ from pathlib import Path
 
 import cupy as cp
 
-__all__ = ["gemm", "library"]
+__all__ = ["allow_tf32", "gemm", "library", "matmul"]
 
 # Names of cuBLAS' own headers; their values are the same in CUDA 12 and 13.
 OP_N, OP_T = 0, 1
@@ -45,6 +45,22 @@ KINDS = {
     "float32": (REAL_32, COMPUTE_32, ctypes.c_float(1), ctypes.c_float(0)),
     "float64": (REAL_64, COMPUTE_64, ctypes.c_double(1), ctypes.c_double(0)),
 }
+
+
+class Allowed:
+    """What products may do until told otherwise."""
+
+    tf32 = False
+
+
+def allow_tf32(allowed):
+    """From now on, products of float32 matrices may round their entries to 10 bits, or may not."""
+    Allowed.tf32 = allowed
+
+
+def matmul(a, b):
+    """The product of two matrices: (R, K), (K, C) -> (R, C)."""
+    return a @ b if library() is None else gemm(a, b, Allowed.tf32)
 
 
 def gemm(a, b, tf32=False):

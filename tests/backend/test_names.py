@@ -11,7 +11,10 @@ from scratchgan.backend import numpy_ops
 
 PACKAGE = Path(scratchgan.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
-CUPY_OPS = ast.parse((PACKAGE / "backend" / "cupy_ops.py").read_text())
+CUPY_OPS, *OF_CUPY = [
+    ast.parse((PACKAGE / "backend" / f"{name}.py").read_text())
+    for name in ("cupy_ops", "cupy_conv", "cublas")
+]
 
 
 def exported(tree):
@@ -19,6 +22,15 @@ def exported(tree):
     for node in tree.body:
         if isinstance(node, ast.Assign) and node.targets[0].id == "__all__":
             return ast.literal_eval(node.value)
+
+
+def signatures(tree):
+    """The parameters of each public function, as they are written."""
+    return {
+        node.name: ast.unparse(node.args)
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    }
 
 
 def imported(path):
@@ -35,11 +47,9 @@ def test_both_backends_export_the_same_names():
 
 
 def test_both_backends_have_the_same_signatures():
-    theirs = {
-        node.name: ast.unparse(node.args)
-        for node in CUPY_OPS.body
-        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
-    }
+    own_file = signatures(CUPY_OPS)
+    others = {k: v for tree in OF_CUPY for k, v in signatures(tree).items()}
+    theirs = own_file | {k: v for k, v in others.items() if k in exported(CUPY_OPS)}
     for name in numpy_ops.__all__:
         own = getattr(numpy_ops, name)
         if inspect.isfunction(own):

@@ -9,21 +9,20 @@ import scratchgan.backend
 
 from . import fake_cublas
 from .cupy_standin import module
+from .device import ON_CUPY
 from .shim import COMPILER
-
-OURS = ("cupy_ops", "cublas", "capture")  # of the backend, what imports cupy
 
 
 @pytest.fixture
 def cupy(monkeypatch):
     """The stand-in, as the package ``cupy`` that everything imports."""
-    for name in OURS:  # those of a real CuPy come back in the end
+    for name in ON_CUPY:  # those of a real CuPy come back in the end
         monkeypatch.delitem(sys.modules, f"scratchgan.backend.{name}", raising=False)
         monkeypatch.delattr(scratchgan.backend, name, raising=False)
     cupy = module()
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     yield cupy
-    for name in OURS:
+    for name in ON_CUPY:
         sys.modules.pop(f"scratchgan.backend.{name}", None)
         vars(scratchgan.backend).pop(name, None)
 

@@ -5,18 +5,20 @@ kernels run by the shim. Memory is guarded: an array lies between margins that n
 and holds NaN until something is written to it.
 """
 
-import importlib.util
+import importlib
 import sys
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from types import ModuleType, SimpleNamespace
 from unittest import mock
 
 import numpy as np
 
 from scratchgan import backend
-from scratchgan.backend import numpy_ops
 
 from . import shim
+
+# Of the backend, what imports cupy, and is imported anew over another.
+ON_CUPY = ("cupy_ops", "cupy_conv", "cupy_kernels", "cublas", "capture")
 
 MARGIN = 64  # numbers on both sides of an array
 MARK = -12345.0
@@ -59,13 +61,12 @@ def load():
     cupy.empty_like = lambda x: empty(x.shape, x.dtype)
     cupy.RawModule = shim.RawModule
     cupy.cuda = SimpleNamespace(using_allocator=nullcontext)
-    package = numpy_ops.__package__
-    spec = importlib.util.find_spec(f"{package}.cupy_ops")
-    ops = importlib.util.module_from_spec(spec)
-    no_cublas = SimpleNamespace(library=lambda: None)
-    with (
-        mock.patch.dict(sys.modules, cupy=cupy),
-        mock.patch.object(backend, "cublas", no_cublas, create=True),
-    ):
-        spec.loader.exec_module(ops)
+    package = backend.__name__
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch.dict(sys.modules, cupy=cupy))
+        for name in ON_CUPY:  # those of a real CuPy come back in the end
+            sys.modules.pop(f"{package}.{name}", None)
+            stack.enter_context(mock.patch.object(backend, name, None, create=True))
+        ops = importlib.import_module(f"{package}.cupy_ops")
+        sys.modules[f"{package}.cublas"].library = lambda: None
     return ops

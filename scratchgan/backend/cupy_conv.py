@@ -1,0 +1,73 @@
+"""Convolution on a CUDA device; see ``conv_reference.py`` for the formulas.
+
+Patches are copied side by side (im2col), so that a product of two matrices does the rest.
+"""
+
+import functools
+
+import cupy as cp
+import numpy as np
+
+from .conv_reference import out_size
+from .cublas import matmul
+from .cuda import for_columns
+from .cupy_kernels import dense, kernel
+
+__all__ = ["conv2d", "conv2d_adjoint", "conv2d_weight_grad"]
+
+
+def conv2d(x, w, stride, padding):
+    """y = cols w.  x (N, H, W, C), w (KH, KW, C, O) -> y (N, Y, X, O)."""
+    KH, KW, C, O = w.shape  # noqa: E741
+    cols, (Y, X) = _im2col(x, (KH, KW), stride, padding)  # (N*Y*X, KH*KW*C)
+    return matmul(cols, w.reshape(KH * KW * C, O)).reshape(len(x), Y, X, O)
+
+
+def conv2d_adjoint(dy, w, stride, padding, size):
+    """dx = col2im(dy w^T).  dy (N, Y, X, O), w (KH, KW, C, O) -> dx (N, H, W, C), size (H, W)."""
+    KH, KW, C, O = w.shape  # noqa: E741
+    N, (H, W) = len(dy), size
+    dcols = matmul(dy.reshape(-1, O), w.reshape(KH * KW * C, O).T)  # (N*Y*X, KH*KW*C)
+    if _patches_are_image(size, (KH, KW), stride, padding):
+        return dcols.reshape(N, H, W, C)
+    dx = cp.empty((N, H, W, C), dcols.dtype)
+    geometry = _geometry(size, C, (KH, KW), stride, padding)
+    grid, block = for_columns(N * H * W, C, C, dx.itemsize)
+    kernel("col2im", dx.dtype)(grid, block, (dcols, dx, np.int32(N), *geometry))
+    return dx
+
+
+def conv2d_weight_grad(x, dy, kernel, stride, padding):
+    """dw = cols^T dy.  x (N, H, W, C), dy (N, Y, X, O) -> dw (KH, KW, C, O)."""
+    C, O = x.shape[-1], dy.shape[-1]  # noqa: E741
+    cols, _ = _im2col(x, kernel, stride, padding)  # (N*Y*X, KH*KW*C)
+    return matmul(cols.T, dy.reshape(-1, O)).reshape(*kernel, C, O)
+
+
+def _im2col(x, window, stride, padding):
+    """The patches of x as the rows of a matrix, (N*Y*X, KH*KW*C), and (Y, X)."""
+    N, H, W, C = x.shape
+    KH, KW = window
+    geometry = _geometry((H, W), C, window, stride, padding)
+    Y, X = int(geometry[3]), int(geometry[4])
+    (x,) = dense(x.dtype, x)
+    if _patches_are_image((H, W), window, stride, padding):
+        return x.reshape(N * Y * X, KH * KW * C), (Y, X)
+    cols = cp.empty((N * Y * X, KH * KW * C), x.dtype)
+    grid, block = for_columns(*cols.shape, C, x.itemsize)
+    kernel("im2col", x.dtype)(grid, block, (x, cols, np.int32(N), *geometry))
+    return cols, (Y, X)
+
+
+@functools.cache
+def _geometry(size, C, window, stride, padding):
+    """Of a convolution, as the kernels take it: H, W, C, Y, X, KH, KW, SH, SW, top, left."""
+    out = (out_size(*each) for each in zip(size, window, stride, padding, strict=True))
+    (top, _), (left, _) = padding
+    return tuple(map(np.int32, (*size, C, *out, *window, *stride, top, left)))
+
+
+def _patches_are_image(size, window, stride, padding):
+    """Whether im2col would change nothing: patches of one pixel, or one patch of all."""
+    pixels = tuple(window) == tuple(stride) == (1, 1)
+    return not any(map(any, padding)) and (pixels or tuple(window) == tuple(size))
