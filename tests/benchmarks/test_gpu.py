@@ -1,4 +1,4 @@
-"""What ``benchmarks/gpu.py`` does besides timing: its sides make steps, its tables are tables."""
+"""What ``benchmarks/gpu*.py`` do besides timing: its sides make steps, its tables are tables."""
 
 import copy
 import importlib.util
@@ -21,6 +21,18 @@ def gpu(monkeypatch):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def sides(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+    return importlib.import_module("gpu_sides")
+
+
+@pytest.fixture
+def measuring(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+    return importlib.import_module("gpu_measure")
 
 
 def side(seconds, note=""):
@@ -165,13 +177,13 @@ class Side:
 
 
 @pytest.fixture
-def clock(gpu, monkeypatch):
+def clock(measuring, monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(gpu.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(measuring.time, "perf_counter", lambda: now[0])
     return now
 
 
-def test_each_precision_is_told_as_soon_as_it_is_found(gpu, clock, monkeypatch):
+def test_each_precision_is_told_as_soon_as_it_is_found(measuring, clock, monkeypatch):
     made = []
 
     def maker(*args):
@@ -183,13 +195,14 @@ def test_each_precision_is_told_as_soon_as_it_is_found(gpu, clock, monkeypatch):
 
         return make
 
-    monkeypatch.setattr(gpu, "validate", lambda model: {"eager": 0.0})
-    monkeypatch.setattr(gpu, "gemm_ceiling", lambda tf32: 1e12)
-    monkeypatch.setattr(gpu, "copy_ceiling", lambda: 1e9)
-    sides = {"Eager": (0.01,), "Graph": (0.001,), "Torch": (0.02, 20), "Compiled": ()}
+    monkeypatch.setattr(measuring, "validate", lambda model: {"eager": 0.0})
+    monkeypatch.setattr(measuring, "gemm_ceiling", lambda tf32: 1e12)
+    monkeypatch.setattr(measuring, "copy_ceiling", lambda: 1e9)
+    sides = {"eager": (0.01,), "graph": (0.001,), "torch": (0.02, 20), "compiled": ()}
+    assert list(measuring.MAKERS) == list(sides)
     for name, args in sides.items():
-        monkeypatch.setattr(gpu, name, maker(*args))
-    found = [copy.deepcopy(each) for each in gpu.measure("mlp", "8", 100)]
+        monkeypatch.setitem(measuring.MAKERS, name, maker(*args))
+    found = [copy.deepcopy(each) for each in measuring.measure("mlp", "8", 100)]
     assert [list(each["sides"]) for each in found] == [
         [],
         ["eager on", "graph on"],
@@ -202,8 +215,8 @@ def test_each_precision_is_told_as_soon_as_it_is_found(gpu, clock, monkeypatch):
     assert len(made) == 6 and all(side.closed == 1 for side in made)
 
 
-def test_our_sides_make_their_steps(gpu, ops):  # noqa: F811
-    for kind in (gpu.Eager, gpu.Graph):
+def test_our_sides_make_their_steps(sides, ops):  # noqa: F811
+    for kind in (sides.Eager, sides.Graph):
         made = kind("mlp", 8, False)
         before = made.trainer.step_count
         made.prepare()
@@ -213,9 +226,9 @@ def test_our_sides_make_their_steps(gpu, ops):  # noqa: F811
         assert made.note == ""
 
 
-def test_the_work_of_a_step(gpu):
+def test_the_work_of_a_step(measuring, sides):
     """Of 784-256-128-1 against 100-128-256-784, at 8 images."""
-    flops, moved = gpu.step_work(gpu.trainer_of("mlp", 8, "numpy"))
+    flops, moved = measuring.step_work(sides.trainer_of("mlp", 8, "numpy"))
     d, g = [784 * 256, 256 * 128, 128], [100 * 128, 128 * 256, 256 * 784]
     fed = sum(g) + 2 * (2 * sum(d) + sum(d[1:]))  # D's step
     fed += sum(g) + sum(d) + sum(d) + sum(g) + sum(g[1:])  # G's step
@@ -226,22 +239,22 @@ def test_the_work_of_a_step(gpu):
     assert moved == 4 * (8 * 2 * (3 * g_out + 6 * d_out) + 7 * weights)
 
 
-def test_the_rounds(gpu, clock):
+def test_the_rounds(measuring, clock):
     """Blocks of about 0.12 s, whatever a step takes."""
     sides = {name: Side(clock, each) for name, each in [("a", 95e-5), ("b", 0.0251), ("c", 2.0)]}
     failed = {}
-    seconds = gpu.take_turns(sides, failed)
+    seconds = measuring.take_turns(sides, failed)
     assert not failed
-    assert [len(times) for times in seconds.values()] == [gpu.ROUNDS] * 3
-    assert seconds["a"] == pytest.approx([95e-5] * gpu.ROUNDS)
+    assert [len(times) for times in seconds.values()] == [measuring.ROUNDS] * 3
+    assert seconds["a"] == pytest.approx([95e-5] * measuring.ROUNDS)
     for side, steps in zip(sides.values(), (120, 4, 1), strict=True):
-        assert side.made == 1 + steps * (1 + gpu.ROUNDS)
-        assert side.prepared == 2 + gpu.ROUNDS
+        assert side.made == 1 + steps * (1 + measuring.ROUNDS)
+        assert side.prepared == 2 + measuring.ROUNDS
 
 
-def test_a_side_that_fails_leaves_the_others(gpu, clock):
+def test_a_side_that_fails_leaves_the_others(measuring, clock):
     sides = {"a": Side(clock, 0.1), "b": Side(clock, 0.1, 4), "c": Side(clock, 0.1, 0)}
     failed = {}
-    seconds = gpu.take_turns(sides, failed)
-    assert list(seconds) == ["a"] and len(seconds["a"]) == gpu.ROUNDS
+    seconds = measuring.take_turns(sides, failed)
+    assert list(seconds) == ["a"] and len(seconds["a"]) == measuring.ROUNDS
     assert failed == dict.fromkeys("bc", "MemoryError: no room")
