@@ -1,8 +1,8 @@
 """GANs from scratch: layers with hand-written backprop, on NumPy and CuPy, every gradient proved.
 
-Reading order for a learner: ``layers/base.py``, ``dense.py`` and ``activation.py``, ``losses/``,
-``optim.py``, ``gan/trainer.py``; then ``gradcheck``, for how one knows that it is right, and the
-other layers.
+Reading order for a learner: ``layers/base.py``, ``dense.py``, ``activation.py`` and ``tree.py``,
+``losses/``, ``optim.py``, ``gan/trainer.py``; then ``gradcheck``, for how one knows that it is
+right, and the other layers.
 """
 
 from . import data, gan, gradcheck, losses, metrics, optim, penalties, plots

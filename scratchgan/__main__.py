@@ -16,6 +16,10 @@ from .gradcheck import ADJOINT, FIRST, SECOND, check, check_loss
 from .layers import Layer
 from .plots import sample_grid, save_image
 
+HEADER = """\
+| run | FID | times that of real digits | precision | recall | KL of classes | as asked |
+|---|---:|---:|---:|---:|---:|---:|"""
+
 
 def main(argv=None):
     """Parse the command line, do the job, return the exit status."""
@@ -30,10 +34,12 @@ def main(argv=None):
 
     job = jobs.add_parser("sample", help="draw new images from a trained generator")
     job.add_argument("run_dir", type=Path, help="the --out of a training run")
-    job.add_argument("--n", type=int, default=64)
-    job.add_argument("--out", type=Path, default=Path("samples.png"), help=".png or .npz")
+    job.add_argument("--n", type=int, default=64, help="how many (default: 64)")
+    job.add_argument(
+        "--out", type=Path, default=Path("samples.png"), help=".png or .npz (default: samples.png)"
+    )
     job.add_argument("--label", type=int, help="of a conditional run; every class in turn, if left")
-    job.add_argument("--seed", type=int, default=0)
+    job.add_argument("--seed", type=int, default=0, help="of the noise (default: 0)")
     job.add_argument("--backend", choices=["auto", "numpy", "cupy"], default="auto")
     job.set_defaults(run=sample)
 
@@ -114,14 +120,12 @@ def sample(options):
 def score(options):
     """A table with a line a run."""
     judge = digit_judge(options.data)
-    print(
-        "| run | FID | times that of real digits | precision | recall | KL of classes | as asked |"
-    )
-    print("|---|---:|---:|---:|---:|---:|---:|")
-    for run_dir in options.run_dir:
+    for i, run_dir in enumerate(options.run_dir):
         found = score_run(
             run_dir, options.data, seed=options.seed, backend=options.backend, judge=judge
         )
+        if not i:
+            print(HEADER)
         asked = "" if found.accuracy is None else f"{found.accuracy:.1%}"
         print(
             f"| {run_dir} | {found.fid:.2f} | {found.fid / found.floor:.1f} "

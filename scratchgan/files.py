@@ -2,14 +2,17 @@
 
 import os
 import secrets
+import zlib
 from pathlib import Path
 
+import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
 __all__ = ["read_arrays", "remove_leftovers", "write_arrays", "write_atomically"]
 
-ABOUT = "scratchgan"  # under which a file's metadata have the text that we put there
+ABOUT = "scratchgan"  # under which a file's metadata have the text about its arrays
+CHECKSUM = "crc32"  # an array besides
 
 
 def write_atomically(path, write):
@@ -34,6 +37,10 @@ def write_atomically(path, write):
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        if error.filename:  # the other name is nobody's concern
+            error.filename, error.filename2 = str(path), None
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -46,8 +53,8 @@ def remove_leftovers(folder):
 
 def write_arrays(path, arrays, about):
     """Write NumPy arrays by name, and a text about them, as a safetensors file."""
-    data = save(arrays, {ABOUT: about})
-    write_atomically(path, lambda file: file.write(data))
+    arrays = arrays | {CHECKSUM: _checksum(arrays, about)}
+    write_atomically(path, lambda file: file.write(save(arrays, {ABOUT: about})))
 
 
 def read_arrays(path):
@@ -57,7 +64,22 @@ def read_arrays(path):
     ------
     OSError, SafetensorError
         The file is missing or damaged.
+    ValueError
+        It is not what `write_arrays` wrote: its checksum says so.
     """
     with safe_open(path, framework="numpy") as file:
         arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        return arrays, (file.metadata() or {}).get(ABOUT)
+        about = (file.metadata() or {}).get(ABOUT)
+    checksum = arrays.pop(CHECKSUM, None)
+    if checksum is not None and not np.array_equal(checksum, _checksum(arrays, about or "")):
+        raise ValueError("its content is not what was written, by the checksum in it")
+    return arrays, about
+
+
+def _checksum(arrays, about):
+    """Of the text, and of all names and numbers."""
+    crc = zlib.crc32(about.encode())
+    for name in sorted(arrays):
+        crc = zlib.crc32(name.encode(), crc)
+        crc = zlib.crc32(np.ascontiguousarray(arrays[name]).tobytes(), crc)
+    return np.array([crc], np.uint32)

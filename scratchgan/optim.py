@@ -71,10 +71,11 @@ class Optimiser:
     def step(self):
         """Move theta once along the gradient that has been added up."""
         theta, grad, ops = self.net.theta, self.net.grad, ops_of(self.net.theta)
+        # On a host: advance(). A step that a GPU repeats from a recording asks for it by this.
         shrink, *rates = ops.numbers(self.advance, 1 + len(self.rates))
         if self.clip_norm:
             norm = ops.xp.sqrt((grad * grad).sum())
-            grad *= ops.xp.minimum(self.clip_norm / (norm + 1e-6), 1)
+            grad *= ops.xp.minimum(self.clip_norm / (norm + 1e-6), 1)  # not by 0 / 0
         if self.weight_decay:
             theta *= shrink
         self.update(ops, theta, grad, *rates)
@@ -188,7 +189,8 @@ class EMA:
     net : Layer
         Initialised.
     decay : float in [0, 1)
-        Early on (t + 1) / (t + 10), while that is less: the start should not be remembered.
+        Early on (t + 1) / (t + 10), while that is less: the start should not be remembered. (A
+        rule of thumb of TensorFlow's ``ExponentialMovingAverage``.)
 
     Attributes
     ----------

@@ -1,9 +1,13 @@
 import os
+import re
 import stat
 
+import numpy as np
 import pytest
+from safetensors import SafetensorError
+from safetensors.numpy import save_file
 
-from scratchgan.files import write_atomically
+from scratchgan.files import read_arrays, write_arrays, write_atomically
 
 
 def test_a_file_is_written_and_replaced(tmp_path):
@@ -74,3 +78,50 @@ def test_the_bytes_are_on_disk_before_the_name_is(tmp_path, monkeypatch):
 def test_a_folder_that_does_not_exist_is_an_error_that_names_it(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         write_atomically(tmp_path / "nowhere" / "a", lambda file: file.write(b"x"))
+
+
+def test_an_error_names_the_file_that_was_wanted(tmp_path):
+    path = tmp_path / "nowhere" / "a.bin"
+    with pytest.raises(OSError, match=re.escape(f"'{path}'")):
+        write_atomically(path, lambda file: None)
+
+
+# ---- arrays ----------------------------------------------------------------------------------
+
+ARRAYS = {
+    "w": np.arange(6, dtype=np.float32).reshape(2, 3),
+    "order": np.arange(4)[::2],
+    "none": np.zeros((0, 2)),
+    "t": np.array(3),
+}
+
+
+def test_arrays_are_read_as_they_were_written(tmp_path):
+    write_arrays(tmp_path / "a", {k: np.ascontiguousarray(a) for k, a in ARRAYS.items()}, "ü")
+    arrays, about = read_arrays(tmp_path / "a")
+    assert about == "ü" and arrays.keys() == ARRAYS.keys()
+    for name, array in ARRAYS.items():
+        assert arrays[name].dtype == array.dtype
+        assert np.array_equal(arrays[name].reshape(array.shape), array)
+
+
+def test_no_bit_can_change_unseen(tmp_path):
+    path = tmp_path / "a"
+    write_arrays(path, {"w": ARRAYS["w"], "v": np.ones(2, np.float32)}, "about 12")
+    whole = path.read_bytes()
+    read_arrays(path)
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        try:
+            arrays, about = read_arrays(path)
+        except (OSError, SafetensorError, ValueError):
+            continue
+        # The name of the checksum itself: then it is one array more, which is nobody's.
+        assert b'"crc32"' not in path.read_bytes() and len(arrays) == 3, place
+        assert about == "about 12" and np.array_equal(arrays["w"], ARRAYS["w"]), place
+
+
+def test_a_file_of_others_has_no_checksum(tmp_path):
+    save_file({"w": ARRAYS["w"]}, tmp_path / "a")
+    arrays, about = read_arrays(tmp_path / "a")
+    assert about is None and np.array_equal(arrays["w"], ARRAYS["w"])

@@ -44,7 +44,7 @@ def load_images(path: str | os.PathLike) -> Dataset:
         raise DataError(f"{path}: no such file; wanted a .npy or .npz file")
     try:
         with open(path, "rb") as file:
-            zipped = file.read(4) == b"PK\x03\x04"
+            zipped = file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")  # the latter: of nothing
             file.seek(0)
             images, labels = _read_npz(file, path) if zipped else (_read_npy(file, path), None)
     except DataError:

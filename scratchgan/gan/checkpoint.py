@@ -2,7 +2,8 @@
 
 Arrays are stored under ``generator/…``, ``discriminator/…``, ``average/…``, ``g_optimiser/…``,
 ``d_optimiser/…``, ``batches/order`` and ``fixed_noise``; the rest (configuration, counters, the
-state of every random generator) as JSON in the file's metadata. Nothing is ever unpickled.
+state of every random generator) as JSON in the file's metadata. A checksum tells whether a bit of
+it has changed. Nothing is ever unpickled.
 """
 
 import json

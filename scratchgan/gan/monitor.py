@@ -1,8 +1,15 @@
-"""A warning in words when training goes wrong, in each of the ways that GANs go wrong."""
+"""A warning in words when training goes wrong, in each of the ways that GANs go wrong.
+
+And one where it crawls: threads that share their cores with other work wait for each other.
+"""
 
 import math
+import os
+from pathlib import Path
 
 __all__ = ["DivergenceError", "Monitor"]
+
+THREADS = ("SCRATCHGAN_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class DivergenceError(RuntimeError):
@@ -23,11 +30,14 @@ class Monitor:
     WON_FOR = 500  # steps that D must be sure of everything, before it is said to have won
     SURE = 0.98  # of D(x); 1 - SURE of D(G(z))
     COLLAPSED = 0.1  # share of the real images' spread
+    CROWDED = 0.5  # seconds that threads wait for a core, in each second
+    LOOK = 10  # seconds from one look at the cores to the next
 
     def __init__(self, real_spread, smooth=0.0):
         self.real_spread, self.smooth = real_spread, smooth
         self.won_since = None
         self.said = set()
+        self.looked = None  # when, and how long threads had waited by then
 
     def check_finite(self, step, **values):
         """Raise `DivergenceError` unless all values are finite."""
@@ -67,6 +77,34 @@ class Monitor:
             "another --seed, a smaller --g-lr or another --loss",
         )
 
+    def watch_cores(self, now):
+        """A warning while threads wait for cores that other work has, else None.
+
+        A thread that got no core for a moment keeps all others waiting that share its product:
+        one such neighbour can make training ten times slower, and one thread hardly.
+
+        Parameters
+        ----------
+        now : float
+            Seconds, of ``time.perf_counter``.
+        """
+        single = all(os.environ.get(name) == "1" for name in THREADS)
+        if single or (self.looked and now - self.looked[0] < self.LOOK):
+            return None
+        before, self.looked = self.looked, (now, waited_for_cores())
+        if not before or None in (before[1], self.looked[1]):
+            return None
+        waited = (self.looked[1] - before[1]) / (now - before[0])
+        if waited < self.CROWDED:
+            self.said.discard("crowded")
+            return None
+        return self._once(
+            "crowded",
+            f"other work shares the cores: in each second, threads wait {waited:.1f} s for one. "
+            f"Training may be much faster with {' and '.join(f'{name}=1' for name in THREADS)} "
+            "set: Ctrl-C, then --resume",
+        )
+
     def _once(self, what, message):
         """The message the first time, until the trouble has passed and comes again."""
         if what in self.said:
@@ -78,3 +116,12 @@ class Monitor:
 def spread(images):
     """How much images (N, H, W, C) differ: standard deviation over N, mean over all pixels."""
     return float(images.std(0, dtype=float).mean())
+
+
+def waited_for_cores():
+    """Seconds that all threads of this process were ready to run, and did not; None if unknown."""
+    try:
+        tasks = [task.read_text() for task in Path("/proc/self/task").glob("*/schedstat")]
+        return sum(int(text.split()[1]) for text in tasks) / 1e9 if tasks else None
+    except (OSError, ValueError, IndexError):  # no Linux, or a thread that ended just now
+        return None

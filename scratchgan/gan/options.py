@@ -51,7 +51,7 @@ def parser(description, models, out, steps, save_every=500, **defaults):
         default="auto",
         help="where to compute; auto: on a GPU where there is one",
     )
-    where.add_argument("--out", default=out, type=Path, help="folder of the run")
+    where.add_argument("--out", default=out, type=_folder, help="folder of the run")
     where.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
     where.add_argument(
         "--save-every", type=_positive, default=save_every, help="steps between samples"
@@ -73,7 +73,7 @@ def parser(description, models, out, steps, save_every=500, **defaults):
     game.add_argument("--condition", choices=CONDITIONS, help="let both networks know the labels")
     game.add_argument("--smooth", type=float, help="label smoothing: D(x) is to be 1 - SMOOTH")
     game.add_argument("--noise", choices=["normal", "uniform"], help="N(0, 1) or U(-1, 1)")
-    game.add_argument("--seed", type=int, help="of everything that is random")
+    game.add_argument("--seed", type=_seed, help="of everything that is random")
 
     how = p.add_argument_group("how")
     how.add_argument("--batch-size", type=_positive, help="images a step")
@@ -181,7 +181,8 @@ def exit_status(job):
     Returns
     -------
     int
-        0 done, 1 training failed, 2 something the user gave cannot be used, 130 stopped by Ctrl-C.
+        0 done, 1 training failed, 2 something the user gave cannot be used, 130 stopped (Ctrl-C,
+        SIGTERM).
     """
     try:
         return job() or 0
@@ -223,3 +224,16 @@ def _positive(text):
     if n < 1:
         raise argparse.ArgumentTypeError(f"{n} given, at least 1 wanted")
     return n
+
+
+def _seed(text):
+    n = int(text)
+    if n < 0:
+        raise argparse.ArgumentTypeError(f"{n} given, 0 or more wanted")
+    return n
+
+
+def _folder(text):
+    if not text:
+        raise argparse.ArgumentTypeError("nothing given, a folder wanted")
+    return Path(text)

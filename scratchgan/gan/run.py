@@ -30,8 +30,8 @@ from .checkpoint import (
 from .config import Config, build, make_generator
 from .feed import draw_noise
 from .graph import stepper
-from .interrupt import ctrl_c_raises_a_flag
 from .monitor import Monitor, spread
+from .stopping import asked_to_stop
 from .trainer import generate
 
 __all__ = ["Stopped", "load_generator", "samples_of_classes", "train"]
@@ -74,7 +74,7 @@ def train(config, images, out, *, steps, backend="auto", resume=False, save_ever
     Raises
     ------
     Stopped
-        After Ctrl-C: a checkpoint has been written.
+        After Ctrl-C or SIGTERM: a checkpoint has been written.
     DivergenceError
         A loss or a parameter is not finite: the last good checkpoint has been kept.
     CheckpointError
@@ -129,7 +129,7 @@ class _Run:
         if trainer.step_count == 0:
             self.save()
         with (
-            ctrl_c_raises_a_flag() as flag,
+            asked_to_stop() as flag,
             np.errstate(over="ignore", invalid="ignore"),  # the monitor says it better
             open(self.out / "metrics.csv", "a", buffering=1) as metrics,
             tqdm(
@@ -177,6 +177,7 @@ class _Run:
             refresh=False,
         )
         self.monitor.check_finite(count, D_loss=values["d_loss"], G_loss=values["g_loss"])
+        self.warn(self.monitor.watch_cores(now))
         if trainer.loss.probability:
             self.warn(self.monitor.watch_beliefs(count, values["d_real"], values["d_fake"]))
 

@@ -149,7 +149,7 @@ class Trainer:
     def g_step(self, x, labels=None):
         """Descend G's loss: through D, whose parameters stay, down into G.
 
-        The real images x are asked for by relativistic losses alone.
+        Only relativistic losses look at the real images x.
         """
         G, D = self.generator, self.discriminator
         seen, told = self.ways_of(labels)
@@ -166,13 +166,14 @@ class Trainer:
         return value
 
     def ways_of(self, labels):
-        """The two ways of labels into D's training: what D sees of a batch, and what it is told.
+        """How labels reach D: beside the images, or as what an auxiliary classifier is to name.
 
         Returns
         -------
-        seen : callable, x -> D's input
+        seen : callable, images -> D's input
+            With the labels, where D takes pairs.
         told : dict
-            More arguments of the loss.
+            Arguments of the loss: the labels, where D is to name them.
         """
         if self.classifies:
             return lambda x: x, {"labels": labels}

@@ -1,6 +1,6 @@
 """Activations: y = f(x) entry by entry, with f' and f'' written in terms of y.
 
-LeakyReLU   max(x, a x)       f' = 1 or a          f'' = 0
+LeakyReLU   max(x, slope x)   f' = 1 or slope      f'' = 0
 ReLU        max(x, 0)         f' = 1 or 0          f'' = 0
 Tanh        tanh x            f' = 1 - y^2         f'' = -2 y f'
 Sigmoid     1 / (1 + e^-x)    f' = y (1 - y)       f'' = (1 - 2 y) f'

@@ -6,9 +6,11 @@ A layer is a function y = f(x; θ). It answers three questions:
     dx = layer.backward(dy, cache)          dS/dy is dy; what are dS/dx and dS/dθ?
     Jt, dB_dx = layer.double_backward(t, dy, cache)     how does B = <J t, dy> change with x and θ?
 
-where S is any scalar computed from y further on (a loss), J = dy/dx is the layer's Jacobian, and
-d<name> always stands for dS/d<name>, with the shape of <name>. (The third question is asked by
-gradient penalties only; skip it on a first reading.) Three rules hold everywhere:
+where θ are the layer's parameters, S is any scalar computed from y further on (a loss), and
+d<name> always stands for dS/d<name>, with the shape of <name>. The third question is asked by
+gradient penalties only; skip it on a first reading. (J = dy/dx is the layer's Jacobian, t a
+direction in which x moves, <a, b> the sum of all products of entries, a * b.) Three rules hold
+everywhere:
 
 1. What backward needs travels in ``cache``, never on ``self``: two batches can be in flight at
    once, as D(real) and D(fake) are in a GAN.

@@ -10,8 +10,9 @@ An adversarial loss has two sides, both to be minimised, each a mean over the ba
     discriminator(real_logits, fake_logits) -> value, dreal, dfake
     generator(fake_logits)                  -> value, dfake
 
-and a third method, ``belief(logits)``, reads a logit for people to look at: as a probability,
-where the loss has one (``probability``).
+(a relativistic one compares: its generator takes the real logits, too), and a third method,
+``belief(logits)``, reads a logit for people to look at: as a probability, where the loss has one
+(``probability``). With a_r and a_f the logits of real and of generated samples:
 
 =================  ==============================================  ===============================
                    D minimises the mean of                         G minimises the mean of

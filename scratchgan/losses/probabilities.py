@@ -10,8 +10,8 @@ class Minimax:
     """The two-player game of Goodfellow et al., 2014, equation 1: G minimises what D maximises.
 
     D minimises  mean -log D(x) + mean -log(1 - D(G(z))),  G minimises  mean log(1 - D(G(z))).
-    G's slope is -D(G(z)): it saturates, vanishing where D wins. To see that happen is what this
-    loss is for; to train, take `NonSaturating`.
+    Its slope by a sample's logit is -D(G(z)): it saturates, vanishing where D wins. To see that
+    happen is what this loss is for; to train, take `NonSaturating`.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Minimax:
 class NonSaturating(Minimax):
     """D as in `Minimax`; G minimises  mean -log D(G(z)).  Goodfellow et al., 2014, section 3.
 
-    G's slope is D(G(z)) - 1: strongest where D is sure of a fake.
+    Its slope by a sample's logit is D(G(z)) - 1: strongest where D is sure of a fake.
     """
 
     def generator(self, fake_logits):

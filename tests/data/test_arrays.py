@@ -224,6 +224,11 @@ def test_a_header_alone_allocates_nothing(save, start):
     assert peak_of_refusing(save(start + bytes(100)), "wanted") < 8 << 20
 
 
+def test_an_npz_of_nothing_is_named(tmp_path):
+    np.savez(tmp_path / "some.npz")
+    refuses(tmp_path / "some.npz", r"some.npz: holds the arrays \[\]; wanted one 'images'")
+
+
 def test_a_zip_bomb_is_not_inflated(tmp_path):
     path = tmp_path / "bomb.npz"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:

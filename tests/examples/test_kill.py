@@ -100,11 +100,14 @@ def test_a_run_that_is_killed_again_and_again_ends_as_one_that_never_was(
     assert_same_end(out, uninterrupted)
 
 
-def test_ctrl_c_saves_and_the_run_can_be_gone_on_with(data, uninterrupted, tmp_path, ctrl_c):
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_asked_to_stop_saves_and_can_be_gone_on_with(
+    data, uninterrupted, tmp_path, ctrl_c, asked
+):
     out = tmp_path / "run"
     process = start(MNIST_MLP, *arguments(data, out))
     wait_for_save(process, out, 3)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(asked)
     status, _, error = finish(process)
     assert status == 130, error
     last = error.strip().splitlines()[-1]

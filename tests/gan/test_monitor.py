@@ -1,10 +1,12 @@
 import math
+import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from scratchgan.gan import DivergenceError, Monitor
-from scratchgan.gan.monitor import spread
+from scratchgan.gan.monitor import spread, waited_for_cores
 
 from .tiny import random_images
 
@@ -120,3 +122,55 @@ def test_the_spread_is_the_difference_between_images_and_not_within_one():
     assert spread(alike()) == 0
     black_and_white = np.array([0, 200], np.uint8).reshape(2, 1, 1, 1).repeat(6, 1)
     assert spread(black_and_white) == 100
+
+
+# ---- the cores are shared --------------------------------------------------------------------
+
+
+@pytest.fixture
+def crowded(monkeypatch):
+    """A way to let a monitor look: after so many seconds, threads have waited for so long."""
+    waited, watching = [0.0], monitor()
+    monkeypatch.setattr("scratchgan.gan.monitor.waited_for_cores", lambda: waited[0])
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+
+    def look(now, waits):
+        waited[0] = waits
+        return watching.watch_cores(now)
+
+    return look
+
+
+def test_waiting_for_cores_is_said_once(crowded):
+    assert crowded(100.0, 50.0) is None  # what was before the start
+    assert crowded(109.0, 59.0) is None  # too early to tell
+    said = crowded(110.0, 60.0)
+    assert "1.0 s" in said and "SCRATCHGAN_THREADS=1 and OPENBLAS_NUM_THREADS=1" in said
+    assert crowded(120.0, 70.0) is None
+    assert crowded(130.0, 74.9) is None  # it has passed
+    assert crowded(140.0, 80.0) is not None
+
+
+def test_a_little_waiting_is_nothing(crowded):
+    assert [crowded(t, 0.4 * t) for t in range(0, 100, 5)] == [None] * 20
+
+
+def test_one_thread_each_is_not_advised_twice(crowded, monkeypatch):
+    monkeypatch.setenv("SCRATCHGAN_THREADS", "1")
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    assert crowded(0.0, 0.0) is crowded(10.0, 10.0) is None
+
+
+def test_where_waiting_is_unknown_nothing_is_said(crowded):
+    assert crowded(0.0, None) is crowded(10.0, 5.0) is crowded(20.0, None) is None
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="Linux tells, others do not")
+def test_waiting_is_counted():
+    first = waited_for_cores()
+    threads = [threading.Thread(target=sum, args=(range(3_000_000),)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    assert waited_for_cores() >= first >= 0
+    for thread in threads:
+        thread.join()

@@ -285,8 +285,10 @@ def test_a_second_ctrl_c_interrupts_at_once(tmp_path, no_pictures, with_loss, ct
 def test_a_background_job_goes_on_at_ctrl_c(tmp_path, no_pictures, with_loss, ctrl_c):
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does
     with_loss(Interrupting(3))
+    before = signal.getsignal(signal.SIGTERM)
     assert run(tmp_path, 10).step_count == 10
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 # ---- when training goes wrong ----------------------------------------------------------------
