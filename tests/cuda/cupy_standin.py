@@ -61,11 +61,11 @@ class Device:
                 return self.array(y)
             np.copyto(out, y, casting="same_kind")
             return None
-        into = out
-        if into is None:
-            with np.errstate(all="ignore"):
-                like = np.asarray(compute(*args))
-            into = np.full_like(like, GARBAGE.get(like.dtype.kind, 0))
+        with np.errstate(all="ignore"):
+            like = np.asarray(compute(*args))
+        into = np.full_like(like, GARBAGE.get(like.dtype.kind, 0)) if out is None else out
+        if not np.can_cast(like.dtype, into.dtype, "same_kind"):
+            raise TypeError(f"{like.dtype} into an array of {into.dtype}")
         self.keep(lambda: np.copyto(into, compute(*args), casting="same_kind"))
         return None if out is not None else self.array(into)
 
@@ -378,8 +378,6 @@ class ndarray:  # noqa: N801
 
     def __bool__(self):
         return bool(self.item())
-
-    __index__ = __int__
 
     def nonzero(self):
         found = self.get().nonzero()

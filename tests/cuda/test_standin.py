@@ -62,6 +62,8 @@ def test_host_and_device_do_not_mix(x, mix):
         (lambda cp, x: x[None] @ x[None], TypeError),
         (lambda cp, x: x.__imatmul__(x), TypeError),
         (lambda cp, x: hash(x), TypeError),
+        (lambda cp, x: range(cp.arange(3)[1]), TypeError),
+        (lambda cp, x: [0, 1, 2][cp.arange(3)[1]], TypeError),
     ],
 )
 def test_what_cupy_lacks(cupy, x, lacks, error):
@@ -166,6 +168,15 @@ def test_a_capture_computes_nothing_and_its_graph_does(cupy, x):
 def test_what_a_capture_refuses(cupy, x, forbidden):
     with pytest.raises((RuntimeError, NotImplementedError), match="captur"):
         captured(cupy, lambda: forbidden(x))
+
+
+def test_a_capture_refuses_what_it_refuses_elsewhere(cupy):
+    i = cupy.arange(3)
+    for write in (lambda: i.__iadd__(0.5), lambda: i.__itruediv__(2)):
+        with pytest.raises(TypeError):
+            write()
+        with pytest.raises(TypeError):
+            captured(cupy, write)
 
 
 def test_a_graph_is_nothing_without_its_memory(cupy, x):

@@ -52,7 +52,7 @@ def test_a_folder_of_anything(faces, pictures, tmp_path):
     assert str(out) in said
     for name in ("losses.png", "samples.gif", "metrics.csv", "samples/00000003.png"):
         assert (out / name).stat().st_size > 0, name
-    generator, config = load_generator(out)
+    generator, config = load_generator(out, "numpy")
     assert config.model == "dcgan-16x3-w4"
     assert f"{pictures.name} (24, 16, 16, 3)" in config.data
     assert generator.forward(np.zeros((1, 100), np.float32), train=False)[0].shape == (1, 16, 16, 3)
