@@ -99,7 +99,7 @@ class Layer(Tree):
 
     def expect(self, x, *wanted):
         """Refuse x unless it is a float array of this shape; a letter stands for any length."""
-        ops_of(x)  # refuses what is not an array
+        ops = ops_of(x)  # refuses what is not an array
         fits = x.ndim == len(wanted) and all(
             isinstance(w, str) or w == n for w, n in zip(wanted, x.shape, strict=True)
         )
@@ -107,6 +107,9 @@ class Layer(Tree):
             shape = ", ".join(map(str, wanted))
             raise ShapeError(f"{self}: input of shape {x.shape} given, ({shape}) wanted")
         if self.theta is not None:
+            own = ops_of(self.theta)
+            if ops is not own:
+                raise ShapeError(f"{self}: input of {ops.name} given, {own.name} wanted")
             if x.dtype != self.theta.dtype:
                 raise ShapeError(
                     f"{self}: input of dtype {x.dtype} given, {self.theta.dtype} wanted"

@@ -8,6 +8,7 @@ from scratchgan.__main__ import main
 from scratchgan.data import ImageFolder
 from scratchgan.gan import PRESETS, Config, build, model, train
 from scratchgan.gan.checkpoint import read_checkpoint, restore, save_checkpoint
+from scratchgan.layers import Dense, Sequential, ShapeError
 
 from ..compare import relative_error
 
@@ -207,3 +208,9 @@ def test_samples_are_drawn_on_the_device(cupy, ops, tmp_path, monkeypatch):
         found.append(np.load(out)["images"].astype(int))
     assert cupy.device.launches > 5
     assert found[0].shape == (64, 28, 28) and np.abs(found[0] - found[1]).max() <= 1
+
+
+def test_an_array_of_the_host_is_refused_by_name(ops):
+    network = Sequential(Dense(3, 2)).initialize(0, backend=ops)
+    with pytest.raises(ShapeError, match=r"Dense\(3, 2\): input of numpy given, cupy wanted"):
+        network.forward(np.zeros((1, 3), np.float32))
