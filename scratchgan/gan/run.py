@@ -18,7 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .. import plots
-from ..backend import get_backend
+from ..backend import get_backend, ops_of
 from ..files import remove_leftovers, write_atomically
 from .checkpoint import (
     CheckpointError,
@@ -119,6 +119,7 @@ class _Run:
         self.trainer, self.config, self.out = trainer, config, out
         self.fixed_noise, self.save_every = fixed_noise, save_every
         self.monitor = Monitor(spread(trainer.images[:SPREAD]), config.smooth)
+        self.on_host = ops_of(trainer.generator.theta).name == "numpy"
         self.last = None  # what the newest step found
         self.stepper = stepper(trainer)
 
@@ -177,7 +178,8 @@ class _Run:
             refresh=False,
         )
         self.monitor.check_finite(count, D_loss=values["d_loss"], G_loss=values["g_loss"])
-        self.warn(self.monitor.watch_cores(now))
+        if self.on_host:
+            self.warn(self.monitor.watch_cores(now))
         if trainer.loss.probability:
             self.warn(self.monitor.watch_beliefs(count, values["d_real"], values["d_fake"]))
 
