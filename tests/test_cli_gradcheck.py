@@ -24,6 +24,11 @@ class Picky(Right):
         self.size_wanted = size
 
 
+class NoTrain(Right):
+    def forward(self, x):
+        return x**3, x
+
+
 class NoCache(Right):
     def forward(self, x, train=True):
         return x**3
@@ -61,6 +66,14 @@ def test_a_wrong_layer_fails_with_the_table(capsys, file):
     assert "gradcheck Wrong() on (4, 6)" in out
     assert "hint: every entry has the wrong sign" in out
     assert "FAILED" in out.splitlines()[-1]
+
+
+def test_a_layer_whose_code_breaks_off_fails_with_its_line(capsys, file):
+    status, out, err = gradcheck(capsys, f"{file}:NoTrain", "--input-shape", "4,6")
+    assert (status, err) == (1, "")
+    line = file.read_text().splitlines().index("    def forward(self, x):") + 1
+    assert "forward runs" in out
+    assert f"{file}:{line}: def forward(self, x):\n" in out
 
 
 @pytest.mark.parametrize(

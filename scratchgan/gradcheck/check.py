@@ -40,6 +40,8 @@ def check(layer, input_shape, seed=0):
     ------
     TypeError, ValueError
         No Layer, or no shape.
+    ShapeError
+        The layer itself refuses the shape. Whatever else its code raises is a row of the report.
     """
     if not isinstance(layer, Layer):
         raise TypeError(f"{layer!r} given, a Layer object wanted; for a loss there is check_loss")

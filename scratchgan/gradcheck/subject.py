@@ -12,11 +12,11 @@ many a mistake cancels (the sum over a BatchNorm's output does not depend on its
 
 import contextlib
 import copy
-import traceback
 
 import numpy as np
 
-from ..layers.base import LinearMap
+from ..layers.base import LinearMap, ShapeError
+from .remarks import broken_row
 from .report import Row
 from .rows import FIRST, SECOND, KinkError, gradient_row, inner_row, norms, same_row
 
@@ -36,17 +36,17 @@ class Subject:
         self.x, self.t = rng.standard_normal((2, *input_shape))
         self.generators = list(self.layer.generators().values())
         self.random_states = [g.bit_generator.state for g in self.generators]
-        self.train = True
-        self.y = self.forward(self.x.copy())[0]
-        self.dy = rng.standard_normal(self.y.shape)
+        self.train, self.y = True, None
 
     def forward(self, x, layer=None):
         """Forward with the same random numbers every time."""
         for generator, state in zip(self.generators, self.random_states, strict=True):
             generator.bit_generator.state = state
+        self.stage = "forward"
         result = (layer or self.layer).forward(x, self.train)
         if not (isinstance(result, tuple) and len(result) == 2):
-            raise ValueError(f"{self.layer}.forward returned {type(result)}, (y, cache) wanted")
+            raise ShapeError(f"{self.layer}.forward returned {type(result)}, (y, cache) wanted")
+        self.stage = "backward"  # which all that follows is about, unless it says otherwise
         return result
 
     def grads(self):
@@ -64,9 +64,13 @@ class Subject:
         self.report.rows.append(same_row(what, arrays, wanted))
 
     def check_all(self):
-        """Add all rows."""
-        self.stage = "backward"
+        """Add all rows; an error in the layer's code is one, too.
+
+        But for a ShapeError at once: it says all there is to say, and mostly of the input shape.
+        """
         try:
+            self.y = self.forward(self.x.copy())[0]
+            self.dy = self.rng.standard_normal(self.y.shape)
             if not self.manners(""):
                 return
             self.first_order("d{}")
@@ -81,11 +85,11 @@ class Subject:
         except KinkError:
             raise
         except Exception as error:
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            detail = (
-                f"{type(error).__name__}: {error}\n{place.filename}:{place.lineno}: {place.line}"
-            )
-            self.report.rows.append(Row(f"{self.stage} runs", np.inf, 0, detail))
+            first = self.y is None
+            if first and isinstance(error, ShapeError):
+                raise
+            shape = self.x.shape if first else None
+            self.report.rows.append(broken_row(self.stage, error, self.layer, shape))
 
     def manners(self, mode):
         """What a correct gradient alone does not promise. Returns whether to go on."""
@@ -144,6 +148,7 @@ class Subject:
         found = {"y": y, "dx": single.backward(dy, cache)}
         found |= {f"d{key}": p.grad for key, p in single.params().items()}
         with contextlib.suppress(NotImplementedError):
+            self.stage = "double_backward"
             jt, bend = single.double_backward(x, dy, cache)
             found |= {"J t": jt, "dB/dx": y if bend is None else bend}
         wrong = [f"{name} is {a.dtype}" for name, a in found.items() if a.dtype != "float32"]

@@ -1,0 +1,66 @@
+"""What a report says of a layer's code: where it broke off, and on what."""
+
+import inspect
+import os
+import traceback
+from pathlib import Path
+
+import numpy as np
+
+from ..layers.base import Elementwise, Layer, LinearMap
+from .report import Row
+
+__all__ = ["broken_row"]
+
+# Of the frames of an error, those outside these folders are the user's.
+LIBRARIES = tuple(f"{Path(file).parents[1]}{os.sep}" for file in (__file__, np.__file__))
+
+
+def broken_row(method, error, layer, shape=None):
+    """A row: this method raised. With the line of the user's code, and a hint where there is one.
+
+    Parameters
+    ----------
+    method : str
+    error : Exception
+    layer : Layer
+        Perhaps a network; the method may be that of a layer in it.
+    shape : tuple of int, optional
+        Of the input, where the error may come from it.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(LIBRARIES)]
+    place, hint = (own or frames)[-1], ""
+    if own:
+        if shape and isinstance(error, (ValueError, IndexError)):
+            hint = f"\nhint: is {shape} an input shape that the layer takes?"
+    elif isinstance(error, NotImplementedError):
+        hint = declared(place.name)
+    elif refused := uncallable(layer, str(error)):
+        code = refused.__code__
+        place = traceback.FrameSummary(code.co_filename, code.co_firstlineno, code.co_name)
+        hint = declared(code.co_name)
+    at = f"{place.filename}:{place.lineno}: {place.line}"
+    return Row(f"{method} runs", np.inf, 0, f"{type(error).__name__}: {error}\n{at}{hint}")
+
+
+def uncallable(layer, message):
+    """The method of ``layer``, or of one in it, that does not take the arguments it was given.
+
+    Such an error arises before the method's first line, and no frame leads to it; but the message
+    begins with its name: ``Mine.forward() takes 2 positional arguments but 3 were given``.
+    """
+    name = message.partition("()")[0]
+    for part in layer.sublayers().values():
+        method = getattr(type(part), name.rpartition(".")[2], None)
+        if inspect.isfunction(method) and method.__qualname__ == name:
+            return method
+    return None
+
+
+def declared(name):
+    """A hint: the method as ``layers/base.py`` declares it; nothing if it is none of those."""
+    for kind in (Layer, LinearMap, Elementwise):
+        if name in vars(kind):
+            return f"\nhint: wanted is {name}{inspect.signature(vars(kind)[name])}"
+    return ""

@@ -1,0 +1,137 @@
+"""What a report says beside the numbers: where the layer's code breaks off, and what is wanted."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scratchgan import Dense, Layer, LinearMap, Param, Sequential, ShapeError, Tanh
+from scratchgan.gradcheck import check
+
+
+class Identity(Layer):
+    """Right, and what the wrong ones are made from."""
+
+    def forward(self, x, train=True):
+        return x.copy(), None
+
+    def backward(self, dy, cache, into_params=True):
+        return dy.copy()
+
+
+class NoTrain(Identity):
+    def forward(self, x):
+        return x.copy(), None
+
+
+class NoIntoParams(Identity):
+    def backward(self, dy, cache):
+        return dy.copy()
+
+
+class NoForward(Layer):
+    pass
+
+
+class NoApply(LinearMap):
+    pass
+
+
+class SixColumns(Identity):
+    def __init__(self):
+        self.w = Param(np.ones((6, 2)))
+
+    def forward(self, x, train=True):
+        return x @ self.w.value, x  # of six columns
+
+
+class FailsInside(Identity):
+    def forward(self, x, train=True):
+        return np.linalg.inv(x), x  # NumPy raises deep inside
+
+
+class FailsInEvaluation(Identity):
+    def forward(self, x, train=True):
+        return (x if train else x[:, 7]), None
+
+
+class NoCacheForTangent(Identity):
+    def double_backward(self, t, dy):
+        return t, None
+
+
+class FailsAtSecondOrder(Identity):
+    def double_backward(self, t, dy, cache):
+        return t[:, 7], None
+
+
+FORWARD = "hint: wanted is forward(self, x, train=True)"
+BACKWARD = "hint: wanted is backward(self, dy, cache, into_params=True)"
+SHAPE = "hint: is (4, 5) an input shape that the layer takes?"
+
+
+@pytest.mark.parametrize(
+    ("layer", "method", "error", "line", "hint"),
+    [
+        (NoTrain(), "forward", "TypeError: NoTrain.forward()", "def forward(self, x):", FORWARD),
+        (
+            Sequential(Tanh(), NoTrain()),
+            "forward",
+            "TypeError: NoTrain.forward()",
+            "def forward(self, x):",
+            FORWARD,
+        ),
+        (
+            NoIntoParams(),
+            "backward",
+            "TypeError: NoIntoParams.backward()",
+            "def backward(self, dy, cache):",
+            BACKWARD,
+        ),
+        (SixColumns(), "forward", "ValueError: matmul", "# of six columns", SHAPE),
+        (FailsInside(), "forward", "LinAlgError: ", "# NumPy raises deep inside", SHAPE),
+        (FailsInEvaluation(), "forward", "IndexError: ", "x[:, 7]), None", "is out of bounds"),
+        (
+            NoCacheForTangent(),
+            "double_backward",
+            "TypeError: NoCacheForTangent.double_backward()",
+            "def double_backward(self, t, dy):",
+            "hint: wanted is double_backward(self, t, dy, cache)",
+        ),
+        (FailsAtSecondOrder(), "double_backward", "IndexError: ", "t[:, 7], None", ""),
+    ],
+    ids=lambda value: str(value) if isinstance(value, Layer) else "",
+)
+def test_an_error_is_a_row_with_the_line_of_the_layers_own_file(layer, method, error, line, hint):
+    row = check(layer, (4, 5)).rows[-1]
+    assert row.check == f"{method} runs" and not row.passed
+    said, place, *_ = row.detail.splitlines()
+    assert error in said
+    file, number, _ = place.split(":", 2)
+    assert (file, place.endswith(line)) == (__file__, True), place
+    assert Path(__file__).read_text().splitlines()[int(number) - 1].strip().endswith(line)
+    assert hint in row.detail
+
+
+@pytest.mark.parametrize(
+    ("layer", "says"),
+    [
+        (NoForward(), f"NotImplementedError: NoForward() has no forward|{FORWARD}"),
+        (NoApply(), "NotImplementedError: NoApply() has no apply|hint: wanted is apply(self, x)"),
+    ],
+    ids=str,
+)
+def test_a_method_that_is_not_there_is_a_row_that_says_how_it_is_declared(layer, says):
+    (row,) = check(layer, (4, 5)).rows
+    assert (row.check, row.passed) == ("forward runs", False)
+    for part in says.split("|"):
+        assert part in row.detail
+
+
+def test_what_goes_wrong_in_evaluation_only_is_no_matter_of_the_input_shape():
+    assert "input shape" not in str(check(FailsInEvaluation(), (4, 5)))
+
+
+def test_a_layer_that_refuses_the_shape_itself_raises():
+    with pytest.raises(ShapeError, match=r"Dense\(6, 2\): input of shape \(4, 5\) given"):
+        check(Dense(6, 2), (4, 5))
