@@ -78,9 +78,9 @@ def check_loss(loss, *shapes, seed=0):
         report = Report(getattr(loss, "__qualname__", repr(loss)))
         rng = np.random.default_rng([seed, attempt])
         arrays = [rng.standard_normal(shape) for shape in shapes]
-        before = [a.copy() for a in arrays]
+        before, names = [a.copy() for a in arrays], [f"input {i}" for i in range(len(arrays))]
         _, *gradients = loss(*arrays)
-        report.rows.append(same_row("inputs left alone", arrays, before))
+        report.rows.append(same_row("inputs left alone", names, arrays, before))
         single = loss(*(a.astype("float32") for a in arrays))
         wrong = [f"gradient {i} is {g.dtype}" for i, g in enumerate(single[1:]) if g.dtype != "f4"]
         report.rows.append(Row("float32 stays float32", len(wrong), 0, ", ".join(wrong)))

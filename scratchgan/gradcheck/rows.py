@@ -58,15 +58,16 @@ def norms(a, b):
     return np.linalg.norm(a) * np.linalg.norm(b)
 
 
-def same_row(what, arrays, wanted):
-    """A row: the largest difference, relative to each array's largest entry."""
+def same_row(what, names, arrays, wanted):
+    """A row: the largest difference in these arrays, relative to each one's largest entry."""
     row, kind = Row(what, 0.0, ADJOINT), what.removesuffix(" (evaluation)")
-    for a, w in zip(arrays, wanted, strict=True):
+    for name, a, w in zip(names, arrays, wanted, strict=True):
         difference = np.abs(a - w)
         error = difference.max(initial=0) / (np.abs(w).max(initial=0) or 1.0)
         if not error <= row.error:  # nor is a NaN
             i = np.unravel_index(np.argmax(difference), difference.shape)
-            values = f"worst at {tuple(map(int, i))}: {a[i]:.8g}, {w[i]:.8g} wanted"
+            at = f"{name} at {tuple(map(int, i))}"
+            values = f"worst in {at}: {a[i]:.8g}, {w[i]:.8g} wanted"
             row.error, row.detail = float(error), f"{values}\nhint: {HINTS.get(kind, '')}"
     return row
 

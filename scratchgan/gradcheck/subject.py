@@ -59,9 +59,9 @@ class Subject:
         dx = self.layer.backward(self.dy, cache)
         return [np.array(dx), *self.grads()]
 
-    def same(self, what, arrays, wanted):
+    def same(self, what, names, arrays, wanted):
         """Add a row: arrays that should be equal up to the order of summation."""
-        self.report.rows.append(same_row(what, arrays, wanted))
+        self.report.rows.append(same_row(what, names, arrays, wanted))
 
     def check_all(self):
         """Add all rows; an error in the layer's code is one, too.
@@ -94,39 +94,41 @@ class Subject:
     def manners(self, mode):
         """What a correct gradient alone does not promise. Returns whether to go on."""
         layer, x, dy = self.layer, self.x, self.dy
-        given = [x, dy, layer.theta]
+        params = layer.params()
+        given = [x, dy, *(p.value for p in params.values())]
         before = [a.copy() for a in given]
         y, cache = self.forward(x)
         right = self.backward(cache)
-        self.same("x, dy and weights left alone" + mode, given, before)
+        self.same("x, dy and weights left alone" + mode, ["x", "dy", *params], given, before)
         for array, start in zip(given, before, strict=True):
             array[...] = start
         if right[0].shape != x.shape:
             detail = f"dx has shape {right[0].shape}, x has {x.shape}"
             self.report.rows.append(Row("dx has the shape of x" + mode, np.inf, 0, detail))
             return False
-        params = layer.params()
         for key, param in params.items():
             if not np.may_share_memory(param.grad, layer.grad):
                 detail = f"hint: {key}.grad was bound to another array: write += into it"
                 self.report.rows.append(Row("gradients stay views" + mode, np.inf, 0, detail))
                 return False
-        self.same("forward repeats itself" + mode, [y, self.forward(x)[0]], [self.y, self.y])
+        again = self.forward(x)[0]
+        self.same("forward repeats itself" + mode, ["y", "y"], [y, again], [self.y, self.y])
 
+        names = ["dx", *(f"d{key}" for key in params)]
         _, cache = self.forward(x)
         self.backward(cache)
-        self.same("a cache can be used twice" + mode, self.backward(cache), right)
+        self.same("a cache can be used twice" + mode, names, self.backward(cache), right)
 
         _, cache = self.forward(x)
         _, other = self.forward(self.rng.standard_normal(x.shape))
         layer.backward(self.rng.standard_normal(dy.shape), other)
-        self.same("two batches in flight" + mode, self.backward(cache), right)
+        self.same("two batches in flight" + mode, names, self.backward(cache), right)
 
         _, cache = self.forward(x)
         layer.grad[...] = self.rng.standard_normal(layer.size)
         start = self.grads()
         dx = layer.backward(dy, cache, into_params=False)
-        self.same("into_params=False" + mode, [dx, *self.grads()], [right[0], *start])
+        self.same("into_params=False" + mode, names, [dx, *self.grads()], [right[0], *start])
         total = [grad + g for grad, g in zip(start, right[1:], strict=True)]
         calls = {
             "gradients add up": layer.backward,
@@ -136,7 +138,7 @@ class Subject:
             for param, grad in zip(params.values(), start, strict=True):
                 param.grad[...] = grad
             call(dy, cache)
-            self.same(what + mode, self.grads(), total)
+            self.same(what + mode, names[1:], self.grads(), total)
         self.dtypes(mode)
         return True
 
@@ -186,7 +188,8 @@ class Subject:
             _, cache = self.forward(self.x)
             return (self.layer.backward(self.dy, cache, into_params=False) * self.t).sum()
 
-        given = [self.x, self.t, self.dy, self.layer.theta]
+        params = self.layer.params()
+        given = [self.x, self.t, self.dy, *(p.value for p in params.values())]
         before = [a.copy() for a in given]
         _, cache = self.forward(self.x)
         self.layer.zero_grad()
@@ -199,11 +202,13 @@ class Subject:
             return
         claimed = [np.zeros_like(self.x) if bend is None else bend, *self.grads()]
         jt, claimed[0] = jt.copy(), claimed[0].copy()
-        self.same("double_backward leaves inputs alone" + mode, given, before)
+        names = ["x", "t", "dy", *params]
+        self.same("double_backward leaves inputs alone" + mode, names, given, before)
         again, bend = self.layer.double_backward(self.t, self.dy, cache)
         twice = [again, 0 * self.x if bend is None else bend, *self.grads()]
         wanted = [jt, claimed[0], *(2 * g for g in claimed[1:])]
-        self.same("double_backward twice adds twice" + mode, twice, wanted)
+        names = ["J t", "dB/dx", *(f"dB/d{key}" for key in params)]
+        self.same("double_backward twice adds twice" + mode, names, twice, wanted)
         self.report.rows.append(inner_row("<J t, dy> = <t, J^T dy>" + mode, (jt, self.dy), B()))
         self.gradients("second order d{}" + mode, SECOND, B, claimed, norms(jt, self.dy))
 

@@ -195,8 +195,8 @@ def test_check_loss_finds_a_loss_that_writes_into_its_input():
         x *= 2
         return (x**2).sum(), 2 * x
 
-    failed = [row.check for row in check_loss(writes, (3,)).rows if not row.passed]
-    assert any("left alone" in check for check in failed)
+    failed = [row for row in check_loss(writes, (3,)).rows if not row.passed]
+    assert any("left alone" in row.check and "in input 0 at (" in row.detail for row in failed)
 
 
 # ---- differences -----------------------------------------------------------------------------

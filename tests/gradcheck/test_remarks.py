@@ -1,5 +1,6 @@
 """What a report says beside the numbers: where the layer's code breaks off, and what is wanted."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 
 from scratchgan import Dense, Layer, LinearMap, Param, Sequential, ShapeError, Tanh
 from scratchgan.gradcheck import check
+
+from . import planted
 
 
 class Identity(Layer):
@@ -135,3 +138,26 @@ def test_what_goes_wrong_in_evaluation_only_is_no_matter_of_the_input_shape():
 def test_a_layer_that_refuses_the_shape_itself_raises():
     with pytest.raises(ShapeError, match=r"Dense\(6, 2\): input of shape \(4, 5\) given"):
         check(Dense(6, 2), (4, 5))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "row", "array"),
+    [
+        (planted.WritesIntoX(), "x, dy and weights left alone", "x"),
+        (planted.WritesIntoDy(), "x, dy and weights left alone", "dy"),
+        (planted.TrainsInBackward(6, 4), "x, dy and weights left alone", "w"),
+        (planted.RollsDice(), "forward repeats itself", "y"),
+        (planted.ScalesCache(), "a cache can be used twice", "dx"),
+        (planted.KeepsInput(6, 4), "two batches in flight", "dw"),
+        (planted.DoublesDxForG(), "into_params=False", "dx"),
+        (planted.IgnoresIntoParams(6, 4), "into_params=False", "d[wb]"),
+        (planted.ReplacesGradient(6, 4), "gradients add up", "d[wb]"),
+        (planted.ParamsWithoutBias(6, 4), "backward_params = backward", "db"),
+        (planted.TrainsAtSecondOrder(6, 4), "double_backward leaves inputs alone", "w"),
+        (planted.ReplacesAtSecondOrder(6, 4), "double_backward twice adds twice", "dB/dw"),
+    ],
+    ids=str,
+)
+def test_the_array_with_the_worst_entry_is_named(wrong, row, array):
+    (found,) = [r for r in check(wrong, (4, 6)).rows if r.check == row]
+    assert re.match(rf"worst in {array} at \(\d.*\): \S+, \S+ wanted\nhint: \S", found.detail)
