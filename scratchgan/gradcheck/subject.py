@@ -15,7 +15,7 @@ import copy
 
 import numpy as np
 
-from ..layers.base import LinearMap, ShapeError
+from ..layers.base import Layer, LinearMap, ShapeError
 from .remarks import broken_row
 from .report import Row
 from .rows import FIRST, SECOND, KinkError, gradient_row, inner_row, norms, same_row
@@ -125,20 +125,21 @@ class Subject:
         self.same("two batches in flight" + mode, names, self.backward(cache), right)
 
         _, cache = self.forward(x)
-        layer.grad[...] = self.rng.standard_normal(layer.size)
+        flat = self.rng.standard_normal(layer.size)
+        layer.grad[...] = flat
         start = self.grads()
         dx = layer.backward(dy, cache, into_params=False)
         self.same("into_params=False" + mode, names, [dx, *self.grads()], [right[0], *start])
-        total = [grad + g for grad, g in zip(start, right[1:], strict=True)]
-        calls = {
-            "gradients add up": layer.backward,
-            "backward_params = backward": layer.backward_params,
-        }
-        for what, call in calls.items() if params else ():
-            for param, grad in zip(params.values(), start, strict=True):
-                param.grad[...] = grad
-            call(dy, cache)
-            self.same(what + mode, names[1:], self.grads(), total)
+        if params:
+            layer.grad[...] = flat
+            layer.backward(dy, cache)
+            total = [grad + g for grad, g in zip(start, right[1:], strict=True)]
+            found = self.grads()
+            self.same("gradients add up" + mode, names[1:], found, total)
+            if type(layer).backward_params is not Layer.backward_params:  # one of its own
+                layer.grad[...] = flat
+                layer.backward_params(dy, cache)
+                self.same("backward_params = backward" + mode, names[1:], self.grads(), found)
         self.dtypes(mode)
         return True
 

@@ -161,3 +161,28 @@ def test_a_layer_that_refuses_the_shape_itself_raises():
 def test_the_array_with_the_worst_entry_is_named(wrong, row, array):
     (found,) = [r for r in check(wrong, (4, 6)).rows if r.check == row]
     assert re.match(rf"worst in {array} at \(\d.*\): \S+, \S+ wanted\nhint: \S", found.detail)
+
+
+class ReplacesInBackward(SixColumns):
+    def backward(self, dy, cache, into_params=True):
+        if into_params:
+            self.w.grad[...] = cache.T @ dy
+        return dy @ self.w.value.T
+
+
+def failures(layer, shape=(4, 6)):
+    """The rows that failed in training."""
+    rows = [row for row in check(layer, shape).rows if not row.passed]
+    return [row.check for row in rows if "(evaluation)" not in row.check]
+
+
+@pytest.mark.parametrize("layer", [ReplacesInBackward(), Sequential(ReplacesInBackward(), Tanh())])
+def test_a_replaced_gradient_is_no_fault_of_backward_params(layer):
+    assert failures(layer) == ["gradients add up"]
+
+
+@pytest.mark.parametrize(("layer", "there"), [(Dense(6, 2), True), (ReplacesInBackward(), False)])
+def test_backward_params_has_a_row_where_a_layer_defines_it(layer, there):
+    rows = [row.check for row in check(layer, (4, 6)).rows]
+    assert "gradients add up" in rows
+    assert ("backward_params = backward" in rows) is there
