@@ -13,7 +13,8 @@ __all__ = [
 FIRST, SECOND, ADJOINT = 1e-7, 1e-6, 1e-12  # what is allowed, relative to the largest entry
 
 HINTS = {
-    "forward repeats itself": "randomness must come from a Generator kept on the layer",
+    "forward repeats itself": "randomness must come from a Generator kept on the layer, and\n"
+    "forward must not change what it reads; until then nothing more can be checked",
     "x, dy and weights left alone": "backward (or forward) writes into one of them",
     "double_backward leaves inputs alone": "it writes into x, t, dy or the weights",
     "double_backward twice adds twice": "it changes the cache, or replaces Param.grad: use +=",

@@ -163,17 +163,31 @@ def test_the_array_with_the_worst_entry_is_named(wrong, row, array):
     assert re.match(rf"worst in {array} at \(\d.*\): \S+, \S+ wanted\nhint: \S", found.detail)
 
 
+def failures(layer, shape=(4, 6)):
+    """The rows that failed in training."""
+    rows = [row for row in check(layer, shape).rows if not row.passed]
+    return [row.check for row in rows if "(evaluation)" not in row.check]
+
+
+class RollsDiceInEvaluation(planted.RollsDice):
+    def forward(self, x, train=True):
+        return Tanh.forward(self, x) if train else super().forward(x)
+
+
+def test_nothing_follows_a_forward_that_does_not_repeat_itself():
+    last = check(planted.RollsDice(), (4, 6)).rows[-1]
+    assert (last.check, last.passed) == ("forward repeats itself", False)
+    assert "a Generator kept on the layer" in last.detail
+    report = check(RollsDiceInEvaluation(), (4, 6))
+    assert [row.check for row in report.rows if not row.passed] == [report.rows[-1].check]
+    assert report.rows[-1].check == "forward repeats itself (evaluation)"
+
+
 class ReplacesInBackward(SixColumns):
     def backward(self, dy, cache, into_params=True):
         if into_params:
             self.w.grad[...] = cache.T @ dy
         return dy @ self.w.value.T
-
-
-def failures(layer, shape=(4, 6)):
-    """The rows that failed in training."""
-    rows = [row for row in check(layer, shape).rows if not row.passed]
-    return [row.check for row in rows if "(evaluation)" not in row.check]
 
 
 @pytest.mark.parametrize("layer", [ReplacesInBackward(), Sequential(ReplacesInBackward(), Tanh())])
