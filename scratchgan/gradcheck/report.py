@@ -101,7 +101,10 @@ def _hint(claimed, found):
         wrong = np.abs(claimed - found) > 1e-5 * np.abs(found).max()
         if wrong.mean() < 0.5:
             return f"only {wrong.sum()} of {wrong.size} entries differ: look at borders and indices"
-        return "entries differ in no simple way: a missing term, a transpose, or the wrong axes"
+        return (
+            "entries differ in no simple way: a missing term, a factor that is not the same for\n"
+            "every entry (a slope, say), a transpose, or the wrong axes"
+        )
     if abs(ratio + 1) < 1e-5:
         return "every entry has the wrong sign"
     return f"every entry is {ratio:.6g} times what it should be: a factor is forgotten or doubled"

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scratchgan import Dense, Layer, LinearMap, Param, Sequential, ShapeError, Tanh
+from scratchgan import Dense, Layer, LinearMap, Param, Sequential, ShapeError, Sigmoid, Tanh
 from scratchgan.gradcheck import check
 
 from . import planted
@@ -200,3 +200,13 @@ def test_backward_params_has_a_row_where_a_layer_defines_it(layer, there):
     rows = [row.check for row in check(layer, (4, 6)).rows]
     assert "gradients add up" in rows
     assert ("backward_params = backward" in rows) is there
+
+
+class HalfTheSlope(Sigmoid):
+    def df(self, y):
+        return y  # without (1 - y)
+
+
+def test_a_forgotten_factor_of_single_entries_is_among_the_guesses():
+    (row,) = [row for row in check(HalfTheSlope(), (4, 6)).rows if row.check == "dx"]
+    assert "a factor that is not the same for\nevery entry" in row.detail
