@@ -1,4 +1,4 @@
-"""What a report says of a layer's code: where it broke off, and on what."""
+"""What a report says of a layer's code: where it broke off, and which arrays nothing learns."""
 
 import inspect
 import os
@@ -10,7 +10,7 @@ import numpy as np
 from ..layers.base import Elementwise, Layer, LinearMap
 from .report import Row
 
-__all__ = ["broken_row"]
+__all__ = ["broken_row", "unlearned"]
 
 # Of the frames of an error, those outside these folders are the user's.
 LIBRARIES = tuple(f"{Path(file).parents[1]}{os.sep}" for file in (__file__, np.__file__))
@@ -64,3 +64,21 @@ def declared(name):
         if name in vars(kind):
             return f"\nhint: wanted is {name}{inspect.signature(vars(kind)[name])}"
     return ""
+
+
+def unlearned(layer):
+    """Notes: layers without a `Param` that keep arrays of their own all the same."""
+    notes = []
+    for part in layer.sublayers().values():
+        known = {"theta", "grad", *part.statistics}
+        names = [
+            name
+            for name, value in vars(part).items()
+            if isinstance(value, np.ndarray) and value.dtype.kind == "f" and name not in known
+        ]
+        if names and not part.parts():
+            notes.append(
+                f"{part} has no parameters, but arrays of its own ({', '.join(names)}), which are\n"
+                "not learned: make each a Param, or name it in `statistics`"
+            )
+    return notes

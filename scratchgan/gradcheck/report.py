@@ -41,7 +41,7 @@ class Report:
     subject : str
     rows : list of Row
     notes : list of str
-        What was not checked, and why.
+        What was not checked, and why; what may be a mistake, but not one of backward.
     """
 
     subject: str
@@ -66,7 +66,8 @@ class Report:
                 f"  {row.check:{width}}  {row.error:8.1e}  {row.tolerance:8.0e}  {verdict}"
             )
             lines += [f"      {line}" for line in row.detail.splitlines() if not row.passed]
-        lines += [f"  note: {note}" for note in self.notes]
+        for note in self.notes:
+            lines.append("  note: " + note.replace("\n", "\n        "))
         failed = sum(not row.passed for row in self.rows)
         ending = f"{failed} of {len(self.rows)} checks FAILED" if failed else "all passed"
         return "\n".join([*lines, f"  {ending}"])

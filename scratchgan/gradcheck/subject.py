@@ -16,7 +16,7 @@ import copy
 import numpy as np
 
 from ..layers.base import Layer, LinearMap, ShapeError
-from .remarks import broken_row
+from .remarks import broken_row, unlearned
 from .report import Row
 from .rows import FIRST, SECOND, KinkError, gradient_row, inner_row, norms, same_row
 
@@ -37,6 +37,7 @@ class Subject:
         self.generators = list(self.layer.generators().values())
         self.random_states = [g.bit_generator.state for g in self.generators]
         self.train, self.y = True, None
+        report.notes += unlearned(self.layer)
 
     def forward(self, x, layer=None):
         """Forward with the same random numbers every time."""

@@ -210,3 +210,31 @@ class HalfTheSlope(Sigmoid):
 def test_a_forgotten_factor_of_single_entries_is_among_the_guesses():
     (row,) = [row for row in check(HalfTheSlope(), (4, 6)).rows if row.check == "dx"]
     assert "a factor that is not the same for\nevery entry" in row.detail
+
+
+class Plain(Identity):
+    """Scales each column by numbers that nobody will ever learn."""
+
+    def __init__(self):
+        self.scale, self.count = np.ones(6), np.zeros(1, int)
+        self.shift = np.zeros(6)
+
+    def forward(self, x, train=True):
+        return x * self.scale.astype(x.dtype), None
+
+
+class Buffered(Plain):
+    statistics = ("scale", "shift")
+
+
+@pytest.mark.parametrize("layer", [Plain(), Sequential(Dense(6, 6), Plain())])
+def test_plain_arrays_are_said_not_to_be_learned(layer):
+    report = check(layer, (4, 6))
+    (note,) = [note for note in report.notes if "second order" not in note]
+    assert note.startswith("Plain() has no parameters, but arrays of its own (scale, shift), which")
+    assert "not learned: make each a Param, or name it in `statistics`" in str(report)
+
+
+@pytest.mark.parametrize("layer", [Buffered(), SixColumns(), Dense(6, 2)])
+def test_arrays_named_in_statistics_and_params_are_no_matter_of_a_note(layer):
+    assert "of its own" not in str(check(layer, (4, 6)))
