@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.util
+import inspect
 import sys
 from pathlib import Path
 
@@ -147,12 +148,18 @@ def load_layer(target):
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-        found = getattr(module, name)
-        layer = found() if isinstance(found, type) and issubclass(found, Layer) else found
+        layer = getattr(module, name)
+        if isinstance(layer, type) and issubclass(layer, Layer):
+            try:
+                inspect.signature(layer).bind()
+            except TypeError as error:
+                instead = f"name an object: `layer = {name}(...)` in the file, then {file}:layer"
+                raise TypeError(f"{error}; {instead}") from None
+            layer = layer()
     except Exception as error:  # whatever stands in the user's file
         raise ValueError(f"{target!r}: {type(error).__name__}: {error}") from error
     if not isinstance(layer, Layer):
-        raise ValueError(f"{target!r}: {name} is {found!r}, a Layer wanted")
+        raise ValueError(f"{target!r}: {name} is {layer!r}, a Layer wanted")
     return layer
 
 

@@ -90,7 +90,8 @@ def test_a_layer_whose_code_breaks_off_fails_with_its_line(capsys, file):
         ("{file}:Right", "", "--input-shape  given"),
         ("{file}:Right", None, "such as 4,6 wanted"),
         ("{file}:net", "4,5", "layer 0: Dense(6, 3): input of shape (4, 5) given, (N, 6) wanted"),
-        ("{file}:Picky", "4,6", "Picky"),
+        ("{file}:Picky", "4,6", "Picky': TypeError: missing a required argument: 'size'; name an "),
+        ("{file}:Picky", "4,6", "`layer = Picky(...)` in the file, then {file}:layer"),
         ("{file}:NoCache", "4,6", "(y, cache) wanted"),
     ],
 )
@@ -99,7 +100,7 @@ def test_a_wrong_call_is_one_line_and_status_2(capsys, file, target, shape, told
     status, out, err = gradcheck(capsys, target.format(file=file), *option)
     assert (status, out) == (2, "")
     assert err.startswith("error: ")
-    assert told in err
+    assert told.format(file=file) in err
     assert len(err.splitlines()) == 1
 
 
