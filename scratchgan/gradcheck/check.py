@@ -32,9 +32,10 @@ def check(layer, input_shape, seed=0):
     Returns
     -------
     Report
-        ``.passed``, ``.rows``, and a table as its text. Errors are relative to the largest entry,
-        less what rounding in the differences explains. Arrays of more than 400 entries are not
-        visited one by one, but at 8 entries and along 4 random directions.
+        ``.passed``, ``.rows``, and a table as its text. The error of a gradient is its largest
+        deviation from the differences, divided by its largest entry; as differences are rounded,
+        too, as much as that can amount to is taken off the deviation first. Arrays of more than 400
+        entries are not visited one by one, but at 8 entries and along 4 random directions.
 
     Raises
     ------

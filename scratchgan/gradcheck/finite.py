@@ -4,11 +4,22 @@ Central differences at three distances,
 
     d_k = (f(k h) - f(-k h)) / (2 k h) ,    k = 1, 2, 3
 
-combine to (4 d_1 - d_2) / 3 with an error of order h^4, and to (15 d_1 - 6 d_2 + d_3) / 10 of order
-h^6. Where f is smooth the two agree to many digits. Where a kink of f (that of a ReLU, say) lies
-between the points they do not, and a smaller h, which steps over fewer, is tried. A kink right at 0
-escapes that test, because all d_k agree on the mean of both slopes; but the second difference
-s_k = (f(k h) - 2 f(0) + f(-k h)) / (k h), which grows with k where f is smooth, gives it away.
+have the errors a (k h)^2 + b (k h)^4 + ..., with a and b the same for every k. A weighted mean of
+them is free of the first powers (Richardson extrapolation): with the weights 4, -1 of h^2, because
+4 - 2^2 = 0; with 15, -6, 1 of h^2 and h^4, because 15 - 6 2^2 + 3^2 = 15 - 6 2^4 + 3^4 = 0. So
+
+    (4 d_1 - d_2) / 3    and    (15 d_1 - 6 d_2 + d_3) / 10
+
+have errors of order h^4 and h^6. Where f is smooth the two agree to many digits. Where a kink of f
+(that of a ReLU, say) lies between the points they do not, and a smaller h, which steps over fewer,
+is tried. A kink right at 0 escapes that test, because all d_k agree on the mean of both slopes. The
+second differences
+
+    s_k = (f(k h) - 2 f(0) + f(-k h)) / (k h)
+
+give it away: where f is smooth s_k is f'' k h, and s_2 = 2 s_1 but for order h^3; at a kink each
+s_k is the right slope less the left, and |s_2 - 2 s_1| / 2 is half of that, which is how far the
+mean lies from either slope. The doubt is this, or the disagreement of the two means if larger.
 """
 
 import numpy as np
