@@ -34,6 +34,11 @@ class NoCache(Right):
         return x**3
 
 
+class OfLists(Right):
+    def forward(self, x, train=True):
+        return list(x**3), x
+
+
 net = Sequential(Dense(6, 3), Tanh())
 number = 3
 """
@@ -93,6 +98,7 @@ def test_a_layer_whose_code_breaks_off_fails_with_its_line(capsys, file):
         ("{file}:Picky", "4,6", "Picky': TypeError: missing a required argument: 'size'; name an "),
         ("{file}:Picky", "4,6", "`layer = Picky(...)` in the file, then {file}:layer"),
         ("{file}:NoCache", "4,6", "(y, cache) wanted"),
+        ("{file}:OfLists", "4,6", "y of <class 'list'>, (y, cache) wanted, y an array"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_status_2(capsys, file, target, shape, told):

@@ -45,8 +45,12 @@ class Subject:
             generator.bit_generator.state = state
         self.stage = "forward"
         result = (layer or self.layer).forward(x, self.train)
-        if not (isinstance(result, tuple) and len(result) == 2):
-            raise ShapeError(f"{self.layer}.forward returned {type(result)}, (y, cache) wanted")
+        pair = isinstance(result, tuple) and len(result) == 2
+        if not (pair and isinstance(result[0], np.ndarray)):
+            given = f"y of {type(result[0])}" if pair else type(result)
+            raise ShapeError(
+                f"{self.layer}.forward returned {given}, (y, cache) wanted, y an array"
+            )
         self.stage = "backward"  # which all that follows is about, unless it says otherwise
         return result
 
