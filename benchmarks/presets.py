@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from scratchgan.data import mnist
 from scratchgan.gan import PRESETS, Config, build, train
-from scratchgan.gan.score import digit_judge, score_run
+from scratchgan.gan.score import digit_judge, real_digits, score_run
 
 # Beside the recipes of papers, the plain game with what helped the MLP most.
 RECIPES = {name: preset.settings for name, preset in PRESETS.items()} | {
@@ -57,10 +57,11 @@ def main():
         jobs = [(name, steps[name]) for name in options.preset]
         list(tqdm(pool.map(partial(play, options.model, folder), jobs), total=len(jobs)))
     judge = digit_judge()
+    shared = {"judge": judge, "real": real_digits(judge)}
     print(f"{options.model}, {options.minutes:g} minutes each on {os.cpu_count()} cores\n")
     print("| recipe | steps | ms a step | FID | times that of real digits | precision | recall |")
     print("|---|---:|---:|---:|---:|---:|---:|")
-    scores = {name: score_run(folder / name, judge=judge) for name in tqdm(options.preset)}
+    scores = {name: score_run(folder / name, **shared) for name in tqdm(options.preset)}
     for name, score in sorted(scores.items(), key=lambda item: item[1].fid):
         print(
             f"| {name} | {steps[name]:,} | {options.minutes * 6e4 / steps[name]:.1f} "

@@ -12,7 +12,7 @@ from .catalogue import layer_cases, loss_cases, network_cases, penalty_cases
 from .files import write_atomically
 from .gan import draw_noise, generate, load_generator, z_dim
 from .gan.options import exit_status
-from .gan.score import digit_judge, score_run
+from .gan.score import digit_judge, real_digits, score_run
 from .gradcheck import ADJOINT, FIRST, SECOND, check, check_loss
 from .layers import Layer
 from .plots import sample_grid, save_image
@@ -121,9 +121,10 @@ def sample(options):
 def score(options):
     """A table with a line a run."""
     judge = digit_judge(options.data)
+    shared = {"judge": judge, "real": real_digits(judge, options.data)}
     for i, run_dir in enumerate(options.run_dir):
         found = score_run(
-            run_dir, options.data, seed=options.seed, backend=options.backend, judge=judge
+            run_dir, options.data, seed=options.seed, backend=options.backend, **shared
         )
         if not i:
             print(HEADER)

@@ -38,9 +38,9 @@ def write_atomically(path, write):
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        if error.filename:  # the other name is nobody's concern
-            error.filename, error.filename2 = str(path), None
-        raise
+        if error.filename != str(temporary):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error  # the name that was asked
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -58,7 +58,9 @@ def write_arrays(path, arrays, about):
 
 
 def read_arrays(path):
-    """The arrays of a safetensors file, by name, and the text about them; None if it has none.
+    """The arrays of a safetensors file, by name, and the text about them.
+
+    Of a file that has no such text, being none of ours, no arrays, and None.
 
     Raises
     ------
@@ -68,18 +70,21 @@ def read_arrays(path):
         It is not what `write_arrays` wrote: its checksum says so.
     """
     with safe_open(path, framework="numpy") as file:
-        arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         about = (file.metadata() or {}).get(ABOUT)
+        if about is None:
+            return {}, None
+        arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     checksum = arrays.pop(CHECKSUM, None)
-    if checksum is not None and not np.array_equal(checksum, _checksum(arrays, about or "")):
+    if checksum is not None and not np.array_equal(checksum, _checksum(arrays, about)):
         raise ValueError("its content is not what was written, by the checksum in it")
     return arrays, about
 
 
 def _checksum(arrays, about):
-    """Of the text, and of all names and numbers."""
+    """Of the text, and of all names, shapes and numbers."""
     crc = zlib.crc32(about.encode())
     for name in sorted(arrays):
-        crc = zlib.crc32(name.encode(), crc)
-        crc = zlib.crc32(np.ascontiguousarray(arrays[name]).tobytes(), crc)
+        a = arrays[name].astype(arrays[name].dtype.newbyteorder("<"), copy=False)  # as in the file
+        crc = zlib.crc32(f"{name} {a.dtype.str} {a.shape}".encode(), crc)
+        crc = zlib.crc32(a.tobytes(), crc)
     return np.array([crc], np.uint32)

@@ -1,5 +1,5 @@
 """Convolution as three matrix products: the code to read. ``conv_fast.py`` is what NumPy runs; on
-CuPy, ``cupy_ops.py`` does as here, with im2col and col2im by ``kernels/conv.cu``.
+CuPy, ``cupy_conv.py`` does as here, with im2col and col2im by ``kernels/conv.cu``.
 
 Letters: x (N, H, W, C) images, w (KH, KW, C, O) weights, y (N, Y, X, O) output, SH and SW the
 strides. Unfold x so that each output pixel has its receptive field in one row,

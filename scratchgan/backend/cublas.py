@@ -59,7 +59,7 @@ def allow_tf32(allowed):
 
 
 def matmul(a, b):
-    """The product of two matrices: (R, K), (K, C) -> (R, C)."""
+    """The product of two matrices: (R, K), (K, C) -> (R, C); CuPy's where there is no library."""
     return a @ b if library() is None else gemm(a, b, Allowed.tf32)
 
 

@@ -5,6 +5,7 @@ And one where it crawls: threads that share their cores with other work wait for
 
 import math
 import os
+from contextlib import suppress
 from pathlib import Path
 
 __all__ = ["DivergenceError", "Monitor"]
@@ -37,7 +38,7 @@ class Monitor:
         self.real_spread, self.smooth = real_spread, smooth
         self.won_since = None
         self.said = set()
-        self.looked = None  # when, and how long threads had waited by then
+        self.looked = None  # when, and how long each thread had waited by then
 
     def check_finite(self, step, **values):
         """Raise `DivergenceError` unless all values are finite."""
@@ -88,21 +89,22 @@ class Monitor:
         now : float
             Seconds, of ``time.perf_counter``.
         """
-        single = all(os.environ.get(name) == "1" for name in THREADS)
+        single = os.cpu_count() == 1 or all(os.environ.get(name) == "1" for name in THREADS)
         if single or (self.looked and now - self.looked[0] < self.LOOK):
             return None
         before, self.looked = self.looked, (now, waited_for_cores())
-        if not before or None in (before[1], self.looked[1]):
+        if not before:
             return None
-        waited = (self.looked[1] - before[1]) / (now - before[0])
+        more = [s - before[1].get(thread, 0.0) for thread, s in self.looked[1].items()]
+        waited = sum(more) / (now - before[0])
         if waited < self.CROWDED:
             self.said.discard("crowded")
             return None
         return self._once(
             "crowded",
-            f"other work shares the cores: in each second, threads wait {waited:.1f} s for one. "
+            f"threads wait for a core, {waited:.1f} s in each second: other work has them. "
             f"Training may be much faster with {' and '.join(f'{name}=1' for name in THREADS)} "
-            "set: Ctrl-C, then --resume",
+            "set: Ctrl-C, then --resume (the last digits of the losses will differ)",
         )
 
     def _once(self, what, message):
@@ -118,10 +120,16 @@ def spread(images):
     return float(images.std(0, dtype=float).mean())
 
 
-def waited_for_cores():
-    """Seconds that all threads of this process were ready to run, and did not; None if unknown."""
-    try:
-        tasks = [task.read_text() for task in Path("/proc/self/task").glob("*/schedstat")]
-        return sum(int(text.split()[1]) for text in tasks) / 1e9 if tasks else None
-    except (OSError, ValueError, IndexError):  # no Linux, or a thread that ended just now
-        return None
+def waited_for_cores(folder=Path("/proc/self/task")):
+    """Seconds that each thread of this process was ready to run, and did not.
+
+    Returns
+    -------
+    dict
+        By the thread's number; empty where it is not known, as elsewhere than on Linux.
+    """
+    waited = {}
+    for path in folder.glob("*/schedstat"):
+        with suppress(OSError, ValueError, IndexError):  # it may have ended just now
+            waited[path.parent.name] = int(path.read_text().split()[1]) / 1e9
+    return waited

@@ -5,7 +5,6 @@ in a minute, and kept in the cache. Scores of other classifiers are others: comp
 distance to that of real against real.
 """
 
-import functools
 import json
 import zlib
 from pathlib import Path
@@ -30,7 +29,7 @@ from .feed import draw_noise
 from .run import load_generator
 from .trainer import generate
 
-__all__ = ["Score", "digit_judge", "score_run"]
+__all__ = ["Score", "digit_judge", "real_digits", "score_run"]
 
 RECIPE = 1  # to be raised when the classifier or its training changes: then old ones are not used
 SAMPLES = 10_000  # as many as MNIST has test images
@@ -92,7 +91,30 @@ def digit_judge(data=None, cache=None):
     return network
 
 
-def score_run(run_dir, data=None, *, seed=0, backend="auto", judge=None):
+def real_digits(judge, data=None):
+    """What samples are held against: looked at once, it does for several runs.
+
+    Parameters
+    ----------
+    judge : Sequential
+        From `digit_judge`.
+    data : path-like, optional
+        Where MNIST is.
+
+    Returns
+    -------
+    features : array (10000, 256)
+        Of the test images.
+    floor : float
+        Fréchet distance of as many training images to them.
+    """
+    test, train = (
+        embed(judge, to_unit(_mnist(data, split).images[:SAMPLES])) for split in ("test", "train")
+    )
+    return test, frechet_distance(test, train)
+
+
+def score_run(run_dir, data=None, *, seed=0, backend="auto", judge=None, real=None):
     """Compare a run's samples with MNIST's test images.
 
     Parameters
@@ -107,6 +129,8 @@ def score_run(run_dir, data=None, *, seed=0, backend="auto", judge=None):
         For the generator.
     judge : Sequential, optional
         From `digit_judge`, to be used for several runs.
+    real : tuple, optional
+        From `real_digits`, of this judge.
 
     Returns
     -------
@@ -126,25 +150,16 @@ def score_run(run_dir, data=None, *, seed=0, backend="auto", judge=None):
     if images.shape[1:] != (28, 28, 1):
         raise ValueError(f"{run_dir}: images {images.shape[1:]} given, digits (28, 28, 1) wanted")
     judge = judge or digit_judge(data)
-    real, floor = _real_digits(judge, data)
+    features, floor = real or real_digits(judge, data)
     fake = embed(judge, to_unit(images))  # (N, 256)
     read = predict(judge, to_unit(images))
     return Score(
-        frechet_distance(real, fake),
+        frechet_distance(features, fake),
         floor,
-        *precision_recall(real, fake),
+        *precision_recall(features, fake),
         count_classes(read, 10)[1],
         None if labels is None else float((read == labels).mean()),
     )
-
-
-@functools.lru_cache(1)
-def _real_digits(judge, data):
-    """Features of the test images, and their distance to as many training images: for all runs."""
-    real, other = (
-        embed(judge, to_unit(_mnist(data, split).images[:SAMPLES])) for split in ("test", "train")
-    )  # (N, 256) each
-    return real, frechet_distance(real, other)
 
 
 def _mnist(data, split):

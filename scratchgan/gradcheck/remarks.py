@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import sysconfig
 import traceback
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from .report import Row
 
 __all__ = ["broken_row", "unlearned"]
 
-# Of the frames of an error, those outside these folders are the user's.
-LIBRARIES = tuple(f"{Path(file).parents[1]}{os.sep}" for file in (__file__, np.__file__))
+OURS, NUMPY = f"{Path(__file__).parents[1]}{os.sep}", f"{Path(np.__file__).parent}{os.sep}"
+PYTHON = sysconfig.get_path("stdlib") + os.sep
 
 
 def broken_row(method, error, layer, shape=None):
@@ -29,7 +30,7 @@ def broken_row(method, error, layer, shape=None):
         Of the input, where the error may come from it.
     """
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not frame.filename.startswith(LIBRARIES)]
+    own = [frame for frame in frames if of_the_user(frame.filename)]
     place, hint = (own or frames)[-1], ""
     if own:
         if shape and isinstance(error, (ValueError, IndexError)):
@@ -42,6 +43,12 @@ def broken_row(method, error, layer, shape=None):
         hint = declared(code.co_name)
     at = f"{place.filename}:{place.lineno}: {place.line}"
     return Row(f"{method} runs", np.inf, 0, f"{type(error).__name__}: {error}\n{at}{hint}")
+
+
+def of_the_user(file):
+    """Whether this file of code is neither ours nor NumPy's nor Python's."""
+    pythons = file.startswith((PYTHON, "<")) and "site-packages" not in file
+    return not (pythons or file.startswith((OURS, NUMPY)))
 
 
 def uncallable(layer, message):

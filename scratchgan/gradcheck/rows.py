@@ -7,7 +7,7 @@ from .report import Row, compare
 
 __all__ = [
     "ADJOINT", "FIRST", "SECOND", "KinkError", "gradient_row", "inner_row", "no_limit", "norms",
-    "same_row",
+    "same_row", "shape_row",
 ]  # fmt: skip
 
 FIRST, SECOND, ADJOINT = 1e-7, 1e-6, 1e-12  # what is allowed, relative to the largest entry
@@ -15,6 +15,7 @@ FIRST, SECOND, ADJOINT = 1e-7, 1e-6, 1e-12  # what is allowed, relative to the l
 HINTS = {
     "forward repeats itself": "randomness must come from a Generator kept on the layer, and\n"
     "forward must not change what it reads; until then nothing more can be checked",
+    "inputs left alone": "the loss writes into one of them",
     "x, dy and weights left alone": "backward (or forward) writes into one of them",
     "double_backward leaves inputs alone": "it writes into x, t, dy or the weights",
     "double_backward twice adds twice": "it changes the cache, or replaces Param.grad: use +=",
@@ -63,14 +64,25 @@ def same_row(what, names, arrays, wanted):
     """A row: the largest difference in these arrays, relative to each one's largest entry."""
     row, kind = Row(what, 0.0, ADJOINT), what.removesuffix(" (evaluation)")
     for name, a, w in zip(names, arrays, wanted, strict=True):
+        if misshapen := shape_row(what, name, a, w):
+            return misshapen
         difference = np.abs(a - w)
         error = difference.max(initial=0) / (np.abs(w).max(initial=0) or 1.0)
-        if not error <= row.error:  # nor is a NaN
+        error = error if np.isfinite(error) else np.inf
+        if error > row.error:
             i = np.unravel_index(np.argmax(difference), difference.shape)
             at = f"{name} at {tuple(map(int, i))}"
             values = f"worst in {at}: {a[i]:.8g}, {w[i]:.8g} wanted"
             row.error, row.detail = float(error), f"{values}\nhint: {HINTS.get(kind, '')}"
     return row
+
+
+def shape_row(what, name, a, like):
+    """A row, failed, where ``a`` is no array of the shape of ``like``; else None."""
+    if isinstance(a, np.ndarray) and a.shape == like.shape:
+        return None
+    given = f"has shape {a.shape}" if isinstance(a, np.ndarray) else f"is of {type(a)}"
+    return Row(what, np.inf, ADJOINT, f"{name} {given}, an array of shape {like.shape} wanted")
 
 
 def no_limit(kink):

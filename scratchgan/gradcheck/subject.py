@@ -18,7 +18,16 @@ import numpy as np
 from ..layers.base import Layer, LinearMap, ShapeError
 from .remarks import broken_row, unlearned
 from .report import Row
-from .rows import FIRST, SECOND, KinkError, gradient_row, inner_row, norms, same_row
+from .rows import (
+    FIRST,
+    SECOND,
+    KinkError,
+    gradient_row,
+    inner_row,
+    norms,
+    same_row,
+    shape_row,
+)  # fmt: skip
 
 __all__ = ["Subject"]
 
@@ -62,7 +71,7 @@ class Subject:
         """[dx, dθ...] of `backward`, from gradients that were zero."""
         self.layer.zero_grad()
         dx = self.layer.backward(self.dy, cache)
-        return [np.array(dx), *self.grads()]
+        return [copy.copy(dx), *self.grads()]
 
     def same(self, what, names, arrays, wanted):
         """Add a row: arrays that should be equal up to the order of summation."""
@@ -107,9 +116,8 @@ class Subject:
         self.same("x, dy and weights left alone" + mode, ["x", "dy", *params], given, before)
         for array, start in zip(given, before, strict=True):
             array[...] = start
-        if right[0].shape != x.shape:
-            detail = f"dx has shape {right[0].shape}, x has {x.shape}"
-            self.report.rows.append(Row("dx has the shape of x" + mode, np.inf, 0, detail))
+        if misshapen := shape_row("dx has the shape of x" + mode, "dx", right[0], x):
+            self.report.rows.append(misshapen)
             return False
         for key, param in params.items():
             if not np.may_share_memory(param.grad, layer.grad):
@@ -161,7 +169,8 @@ class Subject:
             self.stage = "double_backward"
             jt, bend = single.double_backward(x, dy, cache)
             found |= {"J t": jt, "dB/dx": y if bend is None else bend}
-        wrong = [f"{name} is {a.dtype}" for name, a in found.items() if a.dtype != "float32"]
+        dtypes = {name: getattr(a, "dtype", type(a)) for name, a in found.items()}
+        wrong = [f"{name} is {dtype}" for name, dtype in dtypes.items() if dtype != np.float32]
         row = Row("float32 stays float32" + mode, len(wrong), 0, ", ".join(wrong))
         self.report.rows.append(row)
 
@@ -208,7 +217,12 @@ class Subject:
             note = "no double_backward: the second order was not checked"
             self.report.notes += [note] if not mode else []
             return
-        claimed = [np.zeros_like(self.x) if bend is None else bend, *self.grads()]
+        bend = np.zeros_like(self.x) if bend is None else bend
+        for name, found, like in ("J t", jt, self.dy), ("dB/dx", bend, self.x):
+            if misshapen := shape_row(f"shape of {name}{mode}", name, found, like):
+                self.report.rows.append(misshapen)
+                return
+        claimed = [bend, *self.grads()]
         jt, claimed[0] = jt.copy(), claimed[0].copy()
         names = ["x", "t", "dy", *params]
         self.same("double_backward leaves inputs alone" + mode, names, given, before)

@@ -98,11 +98,14 @@ def test_of_a_conditional_run_the_judge_reads_what_was_asked_for(digits, tmp_pat
     assert score.score_run(run, judge=score.digit_judge()).accuracy > 0.9
 
 
-def test_the_command_prints_a_line_a_run(digits, tmp_path, capsys):
+def test_the_command_prints_a_line_a_run(digits, tmp_path, capsys, monkeypatch):
     run = run_of(tmp_path, digits(None, "train").images)
+    looked, embed = [], score.embed
+    monkeypatch.setattr(score, "embed", lambda *a: (looked.append(a), embed(*a))[1])
     assert main(["score", str(run), str(run), "--backend", "numpy"]) == 0
     head, rule, *lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
+    assert len(looked) == 2 + 2  # at real digits once, for both
     assert {line.count("|") for line in (head, rule, *lines)} == {8}
     assert lines[0].startswith(f"| {run} | ")
 

@@ -1,5 +1,6 @@
 """What a report says beside the numbers: where the layer's code breaks off, and what is wanted."""
 
+import random
 import re
 from pathlib import Path
 
@@ -238,3 +239,92 @@ def test_plain_arrays_are_said_not_to_be_learned(layer):
 @pytest.mark.parametrize("layer", [Buffered(), SixColumns(), Dense(6, 2)])
 def test_arrays_named_in_statistics_and_params_are_no_matter_of_a_note(layer):
     assert "of its own" not in str(check(layer, (4, 6)))
+
+
+# ---- what is returned ------------------------------------------------------------------------
+
+
+class Scaled(Identity):
+    """y = a x, with a parameter, and a curvature of its own."""
+
+    def __init__(self):
+        self.a = Param(np.ones(6))
+
+    def forward(self, x, train=True):
+        return x * self.a.value, x
+
+    def backward(self, dy, cache, into_params=True):
+        if into_params:
+            self.a.grad += (dy * cache).sum(0)
+        return dy * self.a.value
+
+    def double_backward(self, t, dy, cache):
+        self.a.grad += (dy * t).sum(0)
+        return t * self.a.value, None
+
+
+def without_params(change):
+    """`Scaled`, with this done to dx where no gradients are wanted."""
+
+    class Changed(Scaled):
+        def backward(self, dy, cache, into_params=True):
+            dx = super().backward(dy, cache, into_params)
+            return dx if into_params else change(dx)
+
+    return Changed()
+
+
+def tangent(change):
+    """`Scaled`, with this done to what double_backward returns."""
+
+    class Changed(Scaled):
+        def double_backward(self, t, dy, cache):
+            return change(*super().double_backward(t, dy, cache))
+
+    return Changed()
+
+
+def failed(layer):
+    return {row.check: row for row in check(layer, (4, 6)).rows if not row.passed}
+
+
+def test_the_original_is_right():
+    assert not failed(Scaled())
+
+
+def test_a_nan_is_an_error_in_whichever_array_it_is():
+    row = failed(without_params(lambda dx: dx * np.nan))["into_params=False"]
+    assert row.error == np.inf and row.detail.startswith("worst in dx at (0, 0): nan")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda dx: None, "dx is of <class 'NoneType'>, an array of shape (4, 6) wanted"),
+        (lambda dx: dx[:2], "dx has shape (2, 6), an array of shape (4, 6) wanted"),
+    ],
+)
+def test_a_dx_of_another_shape_is_named(change, said):
+    assert failed(without_params(change))["into_params=False"].detail == said
+
+
+@pytest.mark.parametrize(
+    ("change", "what", "said"),
+    [
+        (lambda jt, bend: (jt[:, :5], bend), "J t", "J t has shape (4, 5), "),
+        (lambda jt, bend: (None, None), "J t", "J t is of <class 'NoneType'>, "),
+        (lambda jt, bend: (jt, jt[0]), "dB/dx", "dB/dx has shape (6,), "),
+    ],
+)
+def test_a_second_order_of_another_shape_is_named(change, what, said):
+    row = failed(tangent(change))[f"shape of {what}"]
+    assert row.detail == f"{said}an array of shape (4, 6) wanted"
+
+
+def test_of_an_error_in_pythons_own_library_the_users_line_is_shown():
+    class Fails(Identity):
+        def forward(self, x, train=True):
+            return random.choice([]), x
+
+    (row,) = check(Fails(), (4, 6)).rows
+    assert Path(__file__).name in row.detail and "random.choice([])" in row.detail
