@@ -86,5 +86,5 @@ def _checksum(arrays, about):
     for name in sorted(arrays):
         a = arrays[name].astype(arrays[name].dtype.newbyteorder("<"), copy=False)  # as in the file
         crc = zlib.crc32(f"{name} {a.dtype.str} {a.shape}".encode(), crc)
-        crc = zlib.crc32(a.tobytes(), crc)
+        crc = zlib.crc32(np.ascontiguousarray(a), crc)
     return np.array([crc], np.uint32)

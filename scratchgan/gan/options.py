@@ -219,18 +219,19 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
         return f"{action.help or ''} (default: %(default)s)" if said else action.help
 
 
-def _positive(text):
+def _at_least(text, least):
     n = int(text)
-    if n < 1:
-        raise argparse.ArgumentTypeError(f"{n} given, at least 1 wanted")
+    if n < least:
+        raise argparse.ArgumentTypeError(f"{n} given, at least {least} wanted")
     return n
+
+
+def _positive(text):
+    return _at_least(text, 1)
 
 
 def _seed(text):
-    n = int(text)
-    if n < 0:
-        raise argparse.ArgumentTypeError(f"{n} given, 0 or more wanted")
-    return n
+    return _at_least(text, 0)
 
 
 def _folder(text):

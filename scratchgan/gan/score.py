@@ -22,7 +22,7 @@ from ..metrics import (
     fit_classifier,
     frechet_distance,
     precision_recall,
-    predict,
+    predict_from,
 )  # fmt: skip
 from .config import z_dim
 from .feed import draw_noise
@@ -152,7 +152,7 @@ def score_run(run_dir, data=None, *, seed=0, backend="auto", judge=None, real=No
     judge = judge or digit_judge(data)
     features, floor = real or real_digits(judge, data)
     fake = embed(judge, to_unit(images))  # (N, 256)
-    read = predict(judge, to_unit(images))
+    read = predict_from(judge, fake)
     return Score(
         frechet_distance(features, fake),
         floor,

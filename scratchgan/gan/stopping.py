@@ -17,9 +17,8 @@ def asked_to_stop():
     ignored stays so: a shell has its background jobs ignore Ctrl-C.
     """
     flag, before = [], {s: signal.getsignal(s) for s in SIGNALS}
-    heard = [s for s in SIGNALS if before[s] not in (signal.SIG_IGN, None)]
-    if current_thread() is not main_thread():  # where signals do not arrive
-        heard = []
+    main = current_thread() is main_thread()  # signals arrive nowhere else
+    heard = [s for s in SIGNALS if main and before[s] not in (signal.SIG_IGN, None)]
 
     def as_before():
         for s in heard:

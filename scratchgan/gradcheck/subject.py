@@ -73,6 +73,11 @@ class Subject:
         dx = self.layer.backward(self.dy, cache)
         return [copy.copy(dx), *self.grads()]
 
+    def tangent(self, cache):
+        """J t and dB/dx of `double_backward`; gradients are added to those there are."""
+        jt, bend = self.layer.double_backward(self.t, self.dy, cache)
+        return jt, np.zeros_like(self.x) if bend is None else bend
+
     def same(self, what, names, arrays, wanted):
         """Add a row: arrays that should be equal up to the order of summation."""
         self.report.rows.append(same_row(what, names, arrays, wanted))
@@ -212,22 +217,19 @@ class Subject:
         self.layer.zero_grad()
         self.stage = "double_backward"
         try:
-            jt, bend = self.layer.double_backward(self.t, self.dy, cache)
+            jt, bend = self.tangent(cache)
         except NotImplementedError:
             note = "no double_backward: the second order was not checked"
             self.report.notes += [note] if not mode else []
             return
-        bend = np.zeros_like(self.x) if bend is None else bend
         for name, found, like in ("J t", jt, self.dy), ("dB/dx", bend, self.x):
             if misshapen := shape_row(f"shape of {name}{mode}", name, found, like):
                 self.report.rows.append(misshapen)
                 return
-        claimed = [bend, *self.grads()]
-        jt, claimed[0] = jt.copy(), claimed[0].copy()
+        jt, claimed = jt.copy(), [bend.copy(), *self.grads()]
         names = ["x", "t", "dy", *params]
         self.same("double_backward leaves inputs alone" + mode, names, given, before)
-        again, bend = self.layer.double_backward(self.t, self.dy, cache)
-        twice = [again, 0 * self.x if bend is None else bend, *self.grads()]
+        twice = [*self.tangent(cache), *self.grads()]
         wanted = [jt, claimed[0], *(2 * g for g in claimed[1:])]
         names = ["J t", "dB/dx", *(f"dB/d{key}" for key in params)]
         self.same("double_backward twice adds twice" + mode, names, twice, wanted)

@@ -14,7 +14,7 @@ from ..layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, ReLU, Sequentia
 from ..losses import softmax_cross_entropy
 from ..optim import Adam, cosine
 
-__all__ = ["digit_classifier", "embed", "fit_classifier", "predict"]
+__all__ = ["digit_classifier", "embed", "fit_classifier", "predict", "predict_from"]
 
 WIDTH = 256  # of a feature vector
 HALVE = {"kernel": 4, "stride": 2, "padding": 1, "bias": False}
@@ -93,7 +93,13 @@ def embed(network, x, batch=512):
 
 def predict(network, x, batch=512):
     """The class (N,) of each image (N, H, W, C) in [-1, 1], on the host."""
-    return _batchwise(network, x, batch).argmax(1)
+    return predict_from(network, embed(network, x, batch), batch)
+
+
+def predict_from(network, features, batch=512):
+    """`predict`, where the features (N, F) of the images are known already."""
+    _, last = network.layers
+    return _batchwise(last, features, batch).argmax(1)
 
 
 def _batchwise(network, x, batch):
