@@ -15,8 +15,8 @@ import time
 import numpy as np
 from machine import describe, gemm_ceiling, let_threads_sleep
 
-from scratchgan.backend import numpy_ops as ops
 from scratchgan.backend.conv_reference import out_size
+from scratchgan.backend.cpu import ops
 from scratchgan.gan import MODELS
 from scratchgan.layers import Conv2D, ConvTranspose2D
 

@@ -77,14 +77,14 @@ def validate(model, size=16, steps=3):
 
     from scratchgan.data import Batches, to_unit
     from scratchgan.gan import draw_noise
-    from scratchgan.gan.graph import Stepwise, stepper
     from scratchgan.layers import Dropout
+    from scratchgan.runs.steps import EagerStepper, stepper_for
 
     def there(a):
         return torch.from_numpy(a).cuda()
 
     worst = {}
-    for name, way in {"eager": Stepwise, "graph": stepper}.items():
+    for name, way in {"eager": EagerStepper, "graph": stepper_for}.items():
         trainer, host = (trainer_of(model, size, on, "float64") for on in ("cupy", "numpy"))
         for layer in trainer.discriminator.layers:
             if isinstance(layer, Dropout):

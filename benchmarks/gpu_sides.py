@@ -77,11 +77,11 @@ class Graph(Eager):
 
     def set_up(self):
         """Record a step."""
-        from scratchgan.gan.graph import stepper
+        from scratchgan.runs.steps import stepper_for
 
-        self.stepper = stepper(self.trainer)
+        self.stepper = stepper_for(self.trainer)
         self.run(2)
-        self.note = "" if self.stepper.most > 1 else "could not be recorded"
+        self.note = "" if self.stepper.max_steps > 1 else "could not be recorded"
 
     def own_bytes(self):
         """Those of the recorder's pool."""
@@ -91,7 +91,7 @@ class Graph(Eager):
     def run(self, steps):
         """Make so many steps, in pieces as a run makes them, without waiting for them."""
         while steps:
-            n = min(steps, self.stepper.most)
+            n = min(steps, self.stepper.max_steps)
             self.stepper.run(n)
             steps -= n
 

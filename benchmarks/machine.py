@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from scratchgan.backend.fused import BLOCK
-from scratchgan.backend.workers import set_threads, share
+from scratchgan.backend.cpu.channels import BLOCK
+from scratchgan.backend.cpu.threads import set_threads, share
 
 
 def one_thread():

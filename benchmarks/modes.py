@@ -29,10 +29,10 @@ from tqdm import tqdm, trange
 
 from scratchgan.data import grid, grid_modes, mnist, ring, ring_modes, stacked, to_uint8, to_unit
 from scratchgan.gan import PRESETS, Config, build, draw_noise
-from scratchgan.gan.score import digit_judge
 from scratchgan.metrics import ModeCount, count_classes, count_modes, predict
 from scratchgan.optim import cosine
 from scratchgan.plots import sample_grid
+from scratchgan.runs.score import digit_judge
 
 LOGGED = 20  # rows of a log
 Row = namedtuple("Row", "step seconds modes good kl")

@@ -16,7 +16,7 @@ import numpy as np
 from machine import copy_ceiling, describe, gemm_ceiling
 from step import OF_IMAGES, Ours
 
-from scratchgan.backend import numpy_ops
+from scratchgan.backend.cpu import ops as numpy_ops
 
 # How many arrays of the size of its largest one an operation reads and writes.
 PASSES = {

@@ -30,7 +30,7 @@ def main():
         size = options.batch_size
         config = Config("random", name, loss="wasserstein", d_norm="none", batch_size=size)
         trainer = build(config, images, "numpy")
-        x, _ = trainer.feed.batch()
+        x, _ = trainer.source.batch()
         seconds = {penalty: [] for penalty in ("none", *PENALTIES)}
         for _ in range(options.rounds):
             for penalty, turns in seconds.items():

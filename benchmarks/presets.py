@@ -23,8 +23,9 @@ from machine import one_thread
 from tqdm import tqdm
 
 from scratchgan.data import mnist
-from scratchgan.gan import PRESETS, Config, build, train
-from scratchgan.gan.score import digit_judge, real_digits, score_run
+from scratchgan.gan import PRESETS, Config, build
+from scratchgan.runs import train
+from scratchgan.runs.score import digit_judge, real_digits, score_run
 
 # Beside the recipes of papers, the plain game with what helped the MLP most.
 RECIPES = {name: preset.settings for name, preset in PRESETS.items()} | {

@@ -11,9 +11,9 @@ image of it; --size, --channels and --width give those for other images.
 
 import sys
 
+from scratchgan.cli.train import exit_status, parser, train_from
 from scratchgan.data import DataError, Dataset, ImageFolder, load_images
 from scratchgan.gan import dcgan_name
-from scratchgan.gan.options import exit_status, parser, train_from
 
 
 def main():

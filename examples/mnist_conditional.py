@@ -10,7 +10,7 @@ name it (classifier: Odena et al., 2017).
 
 import sys
 
-from scratchgan.gan.options import exit_status, parser, train_on_mnist
+from scratchgan.cli.train import exit_status, parser, train_on_mnist
 
 
 def main():

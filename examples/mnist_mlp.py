@@ -7,7 +7,7 @@ The networks are written out in scratchgan/gan/models.py:
 
 import sys
 
-from scratchgan.gan.options import exit_status, parser, train_on_mnist
+from scratchgan.cli.train import exit_status, parser, train_on_mnist
 
 
 def main():

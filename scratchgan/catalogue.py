@@ -33,10 +33,6 @@ class Labelled(Layer):
         """That of net."""
         return self.net.backward(dy, cache, into_params)
 
-    def backward_params(self, dy, cache):
-        """That of net."""
-        self.net.backward_params(dy, cache)
-
     def double_backward(self, t, dy, cache):
         """That of net."""
         return self.net.double_backward(t, dy, cache)

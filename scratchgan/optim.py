@@ -72,7 +72,7 @@ class Optimiser:
         """Move theta once along the gradient that has been added up."""
         theta, grad, ops = self.net.theta, self.net.grad, ops_of(self.net.theta)
         # On a host: advance(). A step that a GPU repeats from a recording asks for it by this.
-        shrink, *rates = ops.numbers(self.advance, 1 + len(self.rates))
+        shrink, *rates = ops.host_scalars(self.advance, 1 + len(self.rates))
         if self.clip_norm:
             norm = ops.xp.sqrt((grad * grad).sum())
             grad *= ops.xp.minimum(self.clip_norm / (norm + 1e-6), 1)  # not by 0 / 0
@@ -208,11 +208,11 @@ class EMA:
     def update(self):
         """Take in the parameters that the network has now."""
         ops = ops_of(self.net.theta)
-        (decay,) = ops.numbers(self.advance, 1)
+        (decay,) = ops.host_scalars(self.advance, 1)
         ops.ema_(self.mean.theta, self.net.theta, decay)
         pairs = zip(self.mean.sublayers().values(), self.net.sublayers().values(), strict=True)
         for mean, live in pairs:
-            for name in live.statistics:
+            for name in live.buffers:
                 getattr(mean, name)[...] = getattr(live, name)
 
     def advance(self):

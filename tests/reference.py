@@ -172,7 +172,7 @@ def assert_first_order_agrees(layer, shape, dtype, seed=0, train=True):
     net, x, _, rng = prepare(layer, shape, dtype, seed)
     for name in ("running_mean", "running_var"):  # off their start, too
         for part in net.sublayers().values():
-            if name in part.statistics:
+            if name in part.buffers:
                 getattr(part, name)[...] = rng.uniform(0.5, 2, getattr(part, name).shape)
     twin = Twin(net)
     y, cache = net.forward(x, train)

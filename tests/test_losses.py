@@ -252,7 +252,9 @@ def test_an_auxiliary_classifier_against_pytorch(torch, kind):
     assert_same(found, by_autograd(torch, d, REAL_K, FAKE_K))
     against = [REAL_K] if loss.relativistic else []
     assert_same(loss.generator(FAKE_K, *against, labels=LABELS), by_autograd(torch, g, FAKE_K))
-    np.testing.assert_array_equal(loss.belief(REAL_K), loss.game.belief(REAL_K[:, :1]))
+    np.testing.assert_array_equal(
+        loss.real_probability(REAL_K), loss.game.real_probability(REAL_K[:, :1])
+    )
 
 
 # ---- errors ----------------------------------------------------------------------------------

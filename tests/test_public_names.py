@@ -35,8 +35,8 @@ def test_names_are_exported(name):
     assert hasattr(scratchgan, name)
 
 
-NEED_CUPY = ("capture", "cublas", "cupy_conv", "cupy_kernels", "cupy_ops")
-NOT_HERE = ("__main__", *(f"backend.{name}" for name in NEED_CUPY))
+NEED_CUPY = ("conv", "gemm", "graph", "launch", "ops")
+NOT_HERE = ("__main__", *(f"backend.cuda.{name}" for name in NEED_CUPY))
 
 
 def modules():

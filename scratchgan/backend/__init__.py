@@ -10,12 +10,15 @@ A backend is a module of plain functions. ``numpy_ops`` is the reference and alw
 import importlib
 import importlib.util
 import sys
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from . import numpy_ops
+from .cpu import ops as numpy_ops
 
-__all__ = ["BackendError", "get_backend", "ops_of"]
+__all__ = ["Array", "BackendError", "get_backend", "ops_of"]
+
+Array: TypeAlias = Any  # np.ndarray, or cupy.ndarray
 
 NAMES = ("auto", "numpy", "cupy")
 
@@ -79,7 +82,7 @@ def _cupy():
     if importlib.util.find_spec("cupy") is None:
         raise BackendError(_NO_PACKAGE)
     try:
-        cupy_ops = importlib.import_module(f"{__name__}.cupy_ops")
+        cupy_ops = importlib.import_module(f"{__name__}.cuda.ops")
     except ImportError as error:  # installed, but broken: a missing shared library, say
         raise BackendError(f"CuPy is installed but cannot be imported: {_line(error)}") from error
     if not cupy_ops.device_count():
@@ -105,5 +108,5 @@ def ops_of(x):
     if isinstance(x, np.ndarray):
         return numpy_ops
     if type(x).__module__.partition(".")[0] == "cupy":
-        return importlib.import_module(f"{__name__}.cupy_ops")
+        return importlib.import_module(f"{__name__}.cuda.ops")
     raise TypeError(f"{type(x).__name__} given, a NumPy or CuPy array wanted")

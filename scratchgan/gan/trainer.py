@@ -14,7 +14,7 @@ from ..data import to_uint8
 from ..layers import GaussianNoise
 from ..losses import AuxiliaryClassifier
 from ..penalties import l2
-from .feed import Feed
+from .source import DataSource
 
 __all__ = ["Step", "Trainer", "generate"]
 
@@ -43,7 +43,7 @@ class Trainer:
     generator, discriminator : Layer
         Initialised, on one backend: (N, z_dim) -> (N, H, W, C) and (N, H, W, C) -> (N, 1).
     loss : object
-        With ``discriminator``, ``generator`` and ``belief``; see ``losses/``.
+        With ``discriminator``, ``generator`` and ``real_probability``; see ``losses/``.
     g_optimiser, d_optimiser : Optimiser
     images : uint8 array (M, H, W, C), or an ImageFolder, or floats (M, ...) to be used as they are
     rng : np.random.Generator
@@ -94,7 +94,7 @@ class Trainer:
         self.generator, self.discriminator, self.loss = generator, discriminator, loss
         self.g_optimiser, self.d_optimiser, self.average = g_optimiser, d_optimiser, average
         theta = generator.theta
-        self.feed = Feed(
+        self.source = DataSource(
             images,
             labels,
             batch_size,
@@ -104,7 +104,7 @@ class Trainer:
             ops=ops_of(theta),
             dtype=theta.dtype,
         )
-        self.images, self.rng, self.batches = images, rng, self.feed.batches
+        self.images, self.rng, self.batches = images, rng, self.source.batches
         self.z_dim, self.batch_size, self.d_steps = z_dim, batch_size, d_steps
         self.l2_generator, self.regulariser = l2_generator, regulariser
         self.instance_noise = instance_noise
@@ -121,7 +121,7 @@ class Trainer:
             for layer in self.noise_layers:
                 layer.std = std * max(0.0, 1 - self.step_count / steps) if steps else std
         for _ in range(self.d_steps):
-            x, labels = self.feed.batch()
+            x, labels = self.source.batch()
             d_loss, d_real, d_fake = self.d_step(x, labels)
         g_loss = self.g_step(x, labels)
         if self.average:
@@ -133,18 +133,18 @@ class Trainer:
         """Descend D's loss on a batch of real and a batch of generated images."""
         G, D = self.generator, self.discriminator
         seen, told = self.ways_of(labels)
-        fake, _ = G.forward(_with(labels, self.feed.noise()))  # (N, H, W, C)
+        fake, _ = G.forward(_with(labels, self.source.noise()))  # (N, H, W, C)
         real_logits, real_cache = D.forward(seen(x))  # (N, 1)
         fake_logits, fake_cache = D.forward(seen(fake))  # (N, 1)
         value, dreal, dfake = self.loss.discriminator(real_logits, fake_logits, **told)
         D.zero_grad()
-        D.backward_params(dreal, real_cache)
-        D.backward_params(dfake, fake_cache)  # adds to what the real images gave
+        D.backward(dreal, real_cache, into_params="only")
+        D.backward(dfake, fake_cache, into_params="only")  # adds to what the real images gave
         if self.regulariser:
             value = value + self.regulariser(D, x, fake, self.rng, self.d_optimiser.t, seen)
         self.d_optimiser.step()
-        belief = self.loss.belief
-        return value, belief(real_logits).mean(), belief(fake_logits).mean()
+        d_real, d_fake = map(self.loss.real_probability, (real_logits, fake_logits))
+        return value, d_real.mean(), d_fake.mean()
 
     def g_step(self, x, labels=None):
         """Descend G's loss: through D, whose parameters stay, down into G.
@@ -153,13 +153,13 @@ class Trainer:
         """
         G, D = self.generator, self.discriminator
         seen, told = self.ways_of(labels)
-        fake, g_cache = G.forward(_with(labels, self.feed.noise()))  # (N, H, W, C)
+        fake, g_cache = G.forward(_with(labels, self.source.noise()))  # (N, H, W, C)
         logits, d_cache = D.forward(seen(fake))  # (N, 1)
         real = [D.forward(seen(x))[0]] if self.loss.relativistic else []  # (N, 1)
         value, dlogits = self.loss.generator(logits, *real, **told)
         dfake = D.backward(dlogits, d_cache, into_params=False)  # (N, H, W, C)
         G.zero_grad()
-        G.backward_params(dfake, g_cache)
+        G.backward(dfake, g_cache, into_params="only")
         if self.l2_generator:
             value += l2(G, self.l2_generator)  # adds its gradient to G's, too
         self.g_optimiser.step()

@@ -4,7 +4,7 @@ Read ``finite.py`` (how a derivative is measured), then ``subject.py`` (what is 
 """
 
 from .check import check, check_loss
+from .checks import ADJOINT, FIRST, SECOND
 from .report import Report, Row
-from .rows import ADJOINT, FIRST, SECOND
 
 __all__ = ["ADJOINT", "FIRST", "SECOND", "Report", "Row", "check", "check_loss"]

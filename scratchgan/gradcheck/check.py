@@ -7,9 +7,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ..layers.base import Layer
+from .checks import FIRST, KinkError, gradient_row, no_limit, same_row
 from .report import Report, Row
-from .rows import FIRST, KinkError, gradient_row, no_limit, same_row
-from .subject import Subject
+from .under_test import LayerUnderTest
 
 __all__ = ["check", "check_loss"]
 
@@ -54,7 +54,7 @@ def check(layer, input_shape, seed=0):
         try:
             # Thousands of small products: threads would spend their time waiting for each other.
             with threadpool_limits(1, "blas"):
-                Subject(layer, input_shape, rng, report).check_all()
+                LayerUnderTest(layer, input_shape, rng, report).check_all()
             break
         except KinkError as kink:
             report.rows.append(no_limit(kink))

@@ -21,11 +21,11 @@ everywhere:
 
 Most layers need none of the three methods: a linear one states three formulas (`LinearMap`), an
 activation its slope (`Elementwise`), and both get forward, backward and second order from here.
-Where parameters lie, and how they are named and kept, is said in ``tree.py``.
+Where parameters lie, and how they are named and kept, is said in ``params.py``.
 """
 
 from ..backend import ops_of
-from .tree import Param, Tree
+from .params import Module, Param
 
 __all__ = ["Elementwise", "Layer", "LinearMap", "Param", "ShapeError"]
 
@@ -34,8 +34,8 @@ class ShapeError(ValueError):
     """An array of the wrong shape or kind; the message names the layer, the given, the wanted."""
 
 
-class Layer(Tree):
-    """A function with parameters: the Params and Layers among its attributes, see ``tree.py``."""
+class Layer(Module):
+    """A function with parameters: the Params and Layers among its attributes, see ``params.py``."""
 
     def forward(self, x, train=True):
         """Compute y = f(x).
@@ -62,18 +62,16 @@ class Layer(Tree):
         dy : array, the shape of y
         cache : object
             From the `forward` that made y.
-        into_params : bool
-            False leaves the gradients alone: D's pass inside the generator step.
+        into_params : {True, False, "only"}
+            False leaves the gradients alone: D's pass inside the generator step. "only" adds to
+            the gradients, and nobody will look at dx: a network's first layer has no layer below.
+            A layer may save the work of dx then, or treat "only" as True.
 
         Returns
         -------
-        dx : array, the shape of x
+        dx : array, the shape of x; with "only" it may be None
         """
         raise NotImplementedError(f"{self} has no backward")
-
-    def backward_params(self, dy, cache):
-        """`backward` where nobody needs dx: a first layer has no one to hand it down to."""
-        self.backward(dy, cache)
 
     def double_backward(self, t, dy, cache):
         """Second order: how B = <J t, dy> changes with x and with θ, at fixed t and dy.
@@ -158,17 +156,12 @@ class LinearMap(Layer):
         return y, x
 
     def backward(self, dy, cache, into_params=True):
-        """dx = A^T dy,  dw += weight_grad(x, dy),  db += sum of dy."""
-        if into_params:
-            self.backward_params(dy, cache)
-        return self.adjoint(dy, cache.shape)
-
-    def backward_params(self, dy, cache):
-        """dw += weight_grad(x, dy),  db += sum of dy over all axes but the last."""
-        if self.w is not None:
+        """dx = A^T dy,  dw += weight_grad(x, dy),  db += sum of dy over all axes but the last."""
+        if into_params and self.w is not None:
             self.w.grad += self.weight_grad(cache, dy)
-        if self.b is not None:
+        if into_params and self.b is not None:
             ops_of(dy).add_rows_(self.b.grad, dy.reshape(-1, dy.shape[-1]))
+        return None if into_params == "only" else self.adjoint(dy, cache.shape)
 
     def double_backward(self, t, dy, cache):
         """B = <A t, dy>: J is A wherever x is, and dB/dw is weight_grad(t, dy)."""

@@ -41,17 +41,19 @@ class Sequential(Layer):
         return x, caches
 
     def backward(self, dy, cache, into_params=True):
-        """The chain rule: through all layers, last to first."""
-        for layer, c in zip(reversed(self.layers), reversed(cache), strict=True):
-            dy = layer.backward(dy, c, into_params)
+        """The chain rule: through all layers, last to first.
+
+        With into_params="only", down to the first layer that has parameters.
+        """
+        first = self.first_learned() if into_params == "only" else 0
+        for i in reversed(range(first, len(self.layers))):
+            wanted = bool(into_params) if i > first else into_params
+            dy = self.layers[i].backward(dy, cache[i], wanted)
         return dy
 
-    def backward_params(self, dy, cache):
-        """The chain rule, as far down as there are parameters to reach."""
-        first = next((i for i, layer in enumerate(self.layers) if layer.params()), 0)
-        for layer, c in zip(reversed(self.layers[first + 1 :]), reversed(cache), strict=False):
-            dy = layer.backward(dy, c)
-        self.layers[first].backward_params(dy, cache[first])
+    def first_learned(self):
+        """The position of the first layer that has parameters; 0 where none has."""
+        return next((i for i, layer in enumerate(self.layers) if layer.size), 0)
 
     def double_backward(self, t, dy, cache):
         """B = <J_L ... J_1 t, dy>: the tangent goes up, what it meets on the way comes down.
@@ -121,7 +123,8 @@ class Residual(Sequential):
 
     def backward(self, dy, cache, into_params=True):
         """dx = dy + J_f^T dy."""
-        return dy + super().backward(dy, cache, into_params)
+        df = super().backward(dy, cache, into_params)
+        return None if into_params == "only" else dy + df
 
     def double_backward(self, t, dy, cache):
         """J t = t + J_f t; x itself does not bend."""

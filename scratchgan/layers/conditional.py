@@ -67,7 +67,7 @@ class ConcatLabels(_OfPairs):
     def backward(self, dy, cache, into_params=True):
         """[dx, de] is what net's backward returns; de goes on into the embedding."""
         shape, _, of_labels, of_net = cache
-        dx, de = _part(self.net.backward(dy, of_net, into_params), shape)
+        dx, de = _part(self.net.backward(dy, of_net, bool(into_params)), shape)
         if into_params:
             self.embedding.backward(de, of_labels)
         return dx
@@ -142,12 +142,7 @@ class Projection(_OfPairs):
     def backward(self, dy, cache, into_params=True):
         """dx = body^T dφ; see the top of the class."""
         of_body, *_ = cache
-        return self.body.backward(self._dphi(dy, cache, into_params), of_body, into_params)
-
-    def backward_params(self, dy, cache):
-        """`backward`, no further down than body's first parameters."""
-        of_body, *_ = cache
-        self.body.backward_params(self._dphi(dy, cache, True), of_body)
+        return self.body.backward(self._dphi(dy, cache, bool(into_params)), of_body, into_params)
 
     def _dphi(self, dy, cache, into_params):
         """dφ = head^T dy + dy e; with the gradients of head and embedding on the way."""

@@ -29,7 +29,7 @@ class _Convolution(LinearMap):
 
     def reset(self, rng, ops, dtype):
         """Convolutions bring threads of their own."""
-        ops.claim_cores()
+        ops.limit_blas_threads()
 
     def down(self, x):
         """y[n, i, j] = sum over p, q of x[n, i * SH + p - PH, j * SW + q - PW] w[p, q]."""

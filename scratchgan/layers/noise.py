@@ -40,7 +40,7 @@ class GaussianNoise(Layer):
             return x, None
         # On the host, as in Dropout; of single precision always, so that x's changes no noise.
         ops, shape, rng = ops_of(x), x.shape, self.rng
-        noise = ops.draw(lambda: rng.standard_normal(shape, np.float32), shape, x.dtype, rng)
+        noise = ops.host_array(lambda: rng.standard_normal(shape, np.float32), shape, x.dtype, rng)
         return x + float(self.std) * noise, None
 
     def backward(self, dy, cache, into_params=True):

@@ -91,7 +91,7 @@ class BatchNorm(_Normalisation):
         The share of the running statistics that is kept.
     """
 
-    statistics = ("running_mean", "running_var")
+    buffers = ("running_mean", "running_var")
     running_mean = running_var = None
 
     def __init__(self, channels, *, eps=1e-5, decay=0.9):

@@ -108,7 +108,7 @@ class Dropout(Layer):
         if not train:
             return x, None
         ops, shape = ops_of(x), x.shape
-        keep = ops.draw(lambda: self.keep(shape), shape, bool, self.rng)
+        keep = ops.host_array(lambda: self.keep(shape), shape, bool, self.rng)
         scaled = keep * x.dtype.type(1 / (1 - self.rate))
         return x * scaled, scaled
 

@@ -54,7 +54,7 @@ class SpectralNorm(Layer):
         The layer is no LinearMap, or has no weights.
     """
 
-    statistics = ("u", "v")
+    buffers = ("u", "v")
     u = v = None
 
     def __init__(self, layer):
@@ -95,19 +95,13 @@ class SpectralNorm(Layer):
         return y, (x, inner, s, u, v)
 
     def backward(self, dy, cache, into_params=True):
-        """dx = A(Ŵ)^T dy; dW and db as in `backward_params`."""
+        """dx = A(Ŵ)^T dy,  dW += (G - <G, Ŵ> u v^T) / s with G = dS/dŴ,  db += sum of dy."""
+        x, inner, *_ = cache
         if into_params:
-            self.backward_params(dy, cache)
-        x, inner, *_ = cache
-        return inner.adjoint(dy, x.shape)
-
-    def backward_params(self, dy, cache):
-        """dW += (G - <G, Ŵ> u v^T) / s with G = dS/dŴ,  db += sum of dy."""
-        x, inner, *_ = cache
-        self.add_to_w(inner.weight_grad(x, dy), cache)
-        b = self.layer.b
-        if b is not None:
-            ops_of(dy).add_rows_(b.grad, dy.reshape(-1, dy.shape[-1]))
+            self.add_to_w(inner.weight_grad(x, dy), cache)
+        if into_params and self.layer.b is not None:
+            ops_of(dy).add_rows_(self.layer.b.grad, dy.reshape(-1, dy.shape[-1]))
+        return None if into_params == "only" else inner.adjoint(dy, x.shape)
 
     def double_backward(self, t, dy, cache):
         """B = <A(Ŵ) t, dy>: dB/dŴ is weight_grad(t, dy), and goes on to W as G does."""

@@ -11,8 +11,8 @@ An adversarial loss has two sides, both to be minimised, each a mean over the ba
     generator(fake_logits)                  -> value, dfake
 
 (a relativistic one compares: its generator takes the real logits, too), and a third method,
-``belief(logits)``, reads a logit for people to look at: as a probability, where the loss has one
-(``probability``). With a_r and a_f the logits of real and of generated samples:
+``real_probability(logits)``, reads a logit for people to look at: as a probability, where the loss
+has one (``probability``). With a_r and a_f the logits of real and of generated samples:
 
 =================  ==============================================  ===============================
                    D minimises the mean of                         G minimises the mean of

@@ -41,6 +41,6 @@ class AuxiliaryClassifier:
         dfake = ops_of(fake_logits).xp.concatenate([slope, by_class], 1)
         return value + cross_entropy, dfake
 
-    def belief(self, logits):
+    def real_probability(self, logits):
         """The game's."""
-        return self.game.belief(logits[:, :1])
+        return self.game.real_probability(logits[:, :1])

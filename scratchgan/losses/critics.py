@@ -37,7 +37,7 @@ class Wasserstein:
         dfake = -ops_of(fake_logits).xp.ones_like(fake_logits) / fake_logits.size
         return -fake_logits.mean(), dfake
 
-    def belief(self, logits):
+    def real_probability(self, logits):
         """The critic's value itself, of which only differences mean anything."""
         return logits
 

@@ -22,7 +22,8 @@ class Minimax:
     Attributes
     ----------
     probability : bool
-        Whether `belief` is one: then a D that is sure of everything leaves G little to learn from.
+        Whether `real_probability` is one: then a D that is sure of everything leaves G little to
+        learn from.
     relativistic : bool
         Whether ``generator`` takes the real logits, too.
     """
@@ -45,7 +46,7 @@ class Minimax:
         value, dfake = binary_cross_entropy(fake_logits, 0)
         return -value, -dfake
 
-    def belief(self, logits):
+    def real_probability(self, logits):
         """D = sigmoid(a)."""
         return ops_of(logits).sigmoid(logits)
 
@@ -78,7 +79,7 @@ class LeastSquares(Minimax):
         """mean (a(G(z)) - 1)^2 / 2."""
         return _half_square(fake_logits, 1)
 
-    def belief(self, logits):
+    def real_probability(self, logits):
         """The logit itself, which is to be 1 or 0, cut off there."""
         return ops_of(logits).xp.clip(logits, 0, 1)
 

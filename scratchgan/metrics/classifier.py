@@ -79,7 +79,7 @@ def fit_classifier(network, x, labels, rng, *, epochs=8, batch_size=128, lr=2e-3
                 logits, cache = network.forward(ops.asarray(x[batch], dtype))  # (batch_size, K)
                 _, dlogits = softmax_cross_entropy(logits, ops.asarray(labels[batch]))
                 network.zero_grad()
-                network.backward_params(dlogits, cache)
+                network.backward(dlogits, cache, into_params="only")
                 optimiser.step()
                 bar.update()
     return network

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from scratchgan import BackendError, get_backend
-from scratchgan.backend import numpy_ops, ops_of
+from scratchgan.backend import ops_of
+from scratchgan.backend.cpu import ops as numpy_ops
 
 
 def fail(message):
@@ -38,7 +39,7 @@ def pretend(monkeypatch):
             return ModuleSpec("cupy", None) if name == "cupy" else find_spec(name, *args)
 
         monkeypatch.setattr(importlib.util, "find_spec", find)
-        monkeypatch.setitem(sys.modules, "scratchgan.backend.cupy_ops", cupy_ops)
+        monkeypatch.setitem(sys.modules, "scratchgan.backend.cuda.ops", cupy_ops)
 
     return install
 

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scratchgan.backend import conv_fast, conv_reference, workers
+from scratchgan.backend import conv_reference
+from scratchgan.backend.cpu import conv as conv_fast
+from scratchgan.backend.cpu import threads as workers
 
 pairs = st.tuples(st.integers(1, 4), st.integers(1, 4))
 pads = st.tuples(*[st.tuples(st.integers(0, 2), st.integers(0, 2))] * 2)

@@ -5,7 +5,7 @@ from fnmatch import fnmatch
 
 import pytest
 
-from scratchgan.backend import cuda
+from scratchgan.backend.cuda import grids as cuda
 
 from ..cuda import nvrtc
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scratchgan.backend import fused, workers
+from scratchgan.backend.cpu import channels as fused
+from scratchgan.backend.cpu import threads as workers
 
 shapes = st.one_of(
     st.tuples(st.integers(1, 300), st.integers(1, 9)),

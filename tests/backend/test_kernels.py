@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from scratchgan.backend import cuda, numpy_ops
+from scratchgan.backend.cpu import ops as numpy_ops
+from scratchgan.backend.cuda import grids as cuda
 
 from ..compare import assert_close
 from ..cuda import device, shim
@@ -250,8 +251,8 @@ def test_convolutions(ops, dtype, skip, shape, out, window, stride, padding):
 def test_every_operation_is_called_above():
     called = {name for name, *_ in (*numbers(1), *rows(2, 1))}
     called |= {"conv2d", "conv2d_adjoint", "conv2d_weight_grad", "matmul"}
-    of_the_host = {"asarray", "claim_cores", "device_count", "synchronize", "to_host", "xp"}
-    of_the_host |= {"allow_tf32", "draw", "numbers", "room", "upload"}
+    of_the_host = {"asarray", "limit_blas_threads", "device_count", "synchronize", "to_host", "xp"}
+    of_the_host |= {"allow_tf32", "host_array", "host_scalars", "free_memory", "upload"}
     assert called == set(numpy_ops.__all__) - of_the_host
 
 

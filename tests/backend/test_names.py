@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 import scratchgan
-from scratchgan.backend import numpy_ops
+from scratchgan.backend.cpu import ops as numpy_ops
 
 PACKAGE = Path(scratchgan.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 CUPY_OPS, *OF_CUPY = [
     ast.parse((PACKAGE / "backend" / f"{name}.py").read_text())
-    for name in ("cupy_ops", "cupy_conv", "cublas")
+    for name in ("cuda/ops", "cuda/conv", "cuda/gemm")
 ]
 
 
@@ -63,11 +63,11 @@ def test_both_backends_have_the_same_signatures():
 def test_only_the_backend_imports_cupy_and_nothing_imports_torch(path):
     packages = set(imported(path))
     assert "torch" not in packages
-    if path.parent.name != "backend":
+    if path.parent.name != "cuda":
         assert "cupy" not in packages
 
 
 def test_the_search_above_sees_what_it_must():
     assert len(SOURCES) > 15
-    assert "cupy" in imported(PACKAGE / "backend" / "cupy_ops.py")
-    assert "numpy" in imported(PACKAGE / "backend" / "numpy_ops.py")
+    assert "cupy" in imported(PACKAGE / "backend" / "cuda" / "ops.py")
+    assert "numpy" in imported(PACKAGE / "backend" / "cpu" / "ops.py")

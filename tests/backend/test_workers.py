@@ -10,7 +10,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from scratchgan import Conv2D, Dense
-from scratchgan.backend import workers
+from scratchgan.backend.cpu import threads as workers
 
 SHAPE = (512, 1024)  # 2 MiB of float32
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-import scratchgan.backend
+import scratchgan.backend.cuda
 
 from . import fake_cublas
 from .cupy_standin import module
@@ -17,14 +17,14 @@ from .shim import COMPILER
 def cupy(monkeypatch):
     """The stand-in, as the package ``cupy`` that everything imports."""
     for name in ON_CUPY:  # those of a real CuPy come back in the end
-        monkeypatch.delitem(sys.modules, f"scratchgan.backend.{name}", raising=False)
-        monkeypatch.delattr(scratchgan.backend, name, raising=False)
+        monkeypatch.delitem(sys.modules, f"scratchgan.backend.cuda.{name}", raising=False)
+        monkeypatch.delattr(scratchgan.backend.cuda, name, raising=False)
     cupy = module()
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     yield cupy
     for name in ON_CUPY:
-        sys.modules.pop(f"scratchgan.backend.{name}", None)
-        vars(scratchgan.backend).pop(name, None)
+        sys.modules.pop(f"scratchgan.backend.cuda.{name}", None)
+        vars(scratchgan.backend.cuda).pop(name, None)
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def ops(cupy, monkeypatch):
     """The CuPy backend on the stand-in, with a cuBLAS that checks what it is asked."""
     if COMPILER is None:
         pytest.skip("g++ is not installed: the kernels cannot run on the CPU")
-    ops = importlib.import_module("scratchgan.backend.cupy_ops")
-    cublas = importlib.import_module("scratchgan.backend.cublas")
+    ops = importlib.import_module("scratchgan.backend.cuda.ops")
+    cublas = importlib.import_module("scratchgan.backend.cuda.gemm")
     fake = fake_cublas.library(cublas, cupy.device)
     monkeypatch.setattr(cublas, "library", lambda: fake)
     cupy.device.reset()

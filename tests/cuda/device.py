@@ -1,6 +1,6 @@
 """The CuPy backend without a device: its own code and its own kernels, on the CPU.
 
-`load` imports ``cupy_ops`` anew, over just enough of a ``cupy`` for its operations: NumPy, and
+`load` imports ``cuda.ops`` anew, over just enough of a ``cupy`` for its operations: NumPy, and
 kernels run by the shim. Memory is guarded: an array lies between margins that no kernel may touch,
 and holds NaN until something is written to it.
 """
@@ -13,12 +13,12 @@ from unittest import mock
 
 import numpy as np
 
-from scratchgan import backend
+from scratchgan.backend import cuda
 
 from . import shim
 
 # Of the backend, what imports cupy, and is imported anew over another.
-ON_CUPY = ("cupy_ops", "cupy_conv", "cupy_kernels", "cublas", "capture")
+ON_CUPY = ("ops", "conv", "launch", "gemm", "graph")
 
 MARGIN = 64  # numbers on both sides of an array
 MARK = -12345.0
@@ -53,7 +53,7 @@ def check_margins():
 
 
 def load():
-    """The module ``cupy_ops``, computing on the CPU."""
+    """The module ``cuda.ops``, computing on the CPU."""
     cupy = ModuleType("cupy")
     cupy.ndarray, cupy.ascontiguousarray = np.ndarray, np.ascontiguousarray
     cupy.asarray, cupy.asnumpy, cupy.empty = asarray, np.array, empty
@@ -61,12 +61,12 @@ def load():
     cupy.empty_like = lambda x: empty(x.shape, x.dtype)
     cupy.RawModule = shim.RawModule
     cupy.cuda = SimpleNamespace(using_allocator=nullcontext)
-    package = backend.__name__
+    package = cuda.__name__
     with ExitStack() as stack:
         stack.enter_context(mock.patch.dict(sys.modules, cupy=cupy))
         for name in ON_CUPY:  # those of a real CuPy come back in the end
             sys.modules.pop(f"{package}.{name}", None)
-            stack.enter_context(mock.patch.object(backend, name, None, create=True))
-        ops = importlib.import_module(f"{package}.cupy_ops")
-        sys.modules[f"{package}.cublas"].library = lambda: None
+            stack.enter_context(mock.patch.object(cuda, name, None, create=True))
+        ops = importlib.import_module(f"{package}.ops")
+        sys.modules[f"{package}.gemm"].library = lambda: None
     return ops

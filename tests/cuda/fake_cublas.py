@@ -7,7 +7,7 @@ import numpy as np
 
 
 def library(cublas, device):
-    """The shared library, for `scratchgan.backend.cublas` and the stand-in's device.
+    """The shared library, for `scratchgan.backend.cuda.gemm` and the stand-in's device.
 
     Functions are real pointers to functions of C. What they refuse has a status and ``refused``,
     a list of reasons. ``calls`` lists the operations, sizes and leading dimensions of products,

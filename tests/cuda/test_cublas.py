@@ -15,7 +15,7 @@ SHAPES = [
 
 @pytest.fixture
 def cublas(ops):
-    return importlib.import_module("scratchgan.backend.cublas")
+    return importlib.import_module("scratchgan.backend.cuda.gemm")
 
 
 def views(cupy, a):

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from scratchgan.gan import PRESETS, build, train
+from scratchgan.gan import PRESETS, build
 from scratchgan.gan.config import Config
-from scratchgan.gan.graph import Recorded, stepper
+from scratchgan.runs import train
+from scratchgan.runs.steps import GraphStepper, stepper_for
 
 from ..compare import assert_close, relative_error
 from .test_graph import assert_same, everything, floats
@@ -39,12 +40,12 @@ def test_steps_are_numpys(cupy_ops, name, settings):
 @pytest.mark.parametrize(("name", "settings"), RUNS, ids=IDS)
 def test_recorded_steps_have_the_bits_of_single_ones(cupy_ops, capsys, name, settings):
     own, other = (trainer_on(cupy_ops, name, "float32", **settings) for _ in range(2))
-    steps = stepper(own)
+    steps = stepper_for(own)
     for n in (1, 1, 4, 7):
         found = floats(steps.run(n))
         assert found == [floats(other.step()) for _ in range(n)][-1]
         assert_same(everything(own), everything(other))
-    assert isinstance(steps, Recorded) and steps.recorder.graph, capsys.readouterr().err
+    assert isinstance(steps, GraphStepper) and steps.recorder.graph, capsys.readouterr().err
 
 
 def test_recordings_come_and_go(cupy_ops):
@@ -52,7 +53,7 @@ def test_recordings_come_and_go(cupy_ops):
     losses, left = [], []
     for _ in range(3):
         trainer = trainer_on(cupy_ops, "dcgan28", "float32")
-        steps = stepper(trainer)
+        steps = stepper_for(trainer)
         losses.append(floats(steps.run(12)))
         pool = steps.recorder.pool
         assert steps.recorder.graph and pool.total_bytes() > 0
@@ -80,7 +81,7 @@ def test_products_of_views(cupy_ops, dtype):
 
 
 def test_a_run_may_stop_and_go_on(cupy_ops, tmp_path, monkeypatch):
-    monkeypatch.setattr("scratchgan.gan.run._Run.draw", lambda self: None)
+    monkeypatch.setattr("scratchgan.runs.run._Run.draw", lambda self: None)
     images = np.random.default_rng(0).integers(0, 256, (40, 28, 28, 1), np.uint8)
     config = Config("random", "mlp-small", batch_size=8, ema=0.99)
     found = {}
@@ -97,5 +98,5 @@ def test_batches_have_the_bits_of_numpys(cupy_ops):
     images = np.arange(256, dtype=np.uint8).repeat(28 * 28).reshape(256, 28, 28, 1)
     config = Config("all bytes", "mlp-small", batch_size=256)
     own, other = (build(config, images, backend) for backend in (cupy_ops, "numpy"))
-    found, wanted = own.feed.batch()[0], other.feed.batch()[0]
+    found, wanted = own.source.batch()[0], other.source.batch()[0]
     np.testing.assert_array_equal(cupy_ops.to_host(found), wanted)

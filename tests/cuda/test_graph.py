@@ -1,4 +1,4 @@
-"""Recorded steps are the steps themselves, to the last bit."""
+"""GraphStepper steps are the steps themselves, to the last bit."""
 
 import threading
 import time
@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scratchgan.backend import ops_of, workers
+from scratchgan.backend import ops_of
+from scratchgan.backend.cpu import threads as workers
 from scratchgan.data import ImageFolder
-from scratchgan.gan import Config, build, train
-from scratchgan.gan.graph import Recorded, Stepwise, stepper
-from scratchgan.gan.monitor import DivergenceError
+from scratchgan.gan import Config, build
 from scratchgan.layers import Dropout
 from scratchgan.optim import SGD, cosine
+from scratchgan.runs import train
+from scratchgan.runs.monitor import DivergenceError
+from scratchgan.runs.steps import EagerStepper, GraphStepper, stepper_for
 
 from .test_training import IDS, RUNS, trainer_on
 
@@ -30,7 +32,7 @@ def everything(trainer):
     for name, network in networks.items():
         found |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
     for name, network in list(networks.items())[:2]:
-        for key, rng in network.generators().items():
+        for key, rng in network.rngs().items():
             found[f"{name}.{key}"] = rng.bit_generator.state
     for name in ("g_optimiser", "d_optimiser"):
         state = getattr(trainer, name).state_dict()
@@ -51,13 +53,13 @@ def floats(step):
 @pytest.mark.parametrize(("name", "settings"), [run for run, _ in ALIKE], ids=[i for _, i in ALIKE])
 def test_recorded_steps_have_the_bits_of_single_ones(ops, name, settings):
     own, other = (trainer_on(ops, name, "float32", **settings) for _ in range(2))
-    steps = stepper(own)
+    steps = stepper_for(own)
     for n in (1, 1, 4, 7):  # within a block, and over its end
         found = floats(steps.run(n))
         wanted = [floats(other.step()) for _ in range(n)][-1]
         assert found == wanted
         assert_same(everything(own), everything(other))
-    assert isinstance(steps, Recorded) and steps.recorder.graph
+    assert isinstance(steps, GraphStepper) and steps.recorder.graph
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -69,7 +71,7 @@ def test_schedules_reach_the_recording(ops, dtype):
             trainer.discriminator, cosine(1e-1, 12), momentum=0.5, clip_norm=0.1
         )
     own, other = trainers
-    steps = stepper(own)
+    steps = stepper_for(own)
     for _ in range(2):
         steps.run(6)
     for _ in range(12):
@@ -96,8 +98,8 @@ def test_each_layer_draws_in_a_thread_of_its_own(ops, monkeypatch, threads):
         monkeypatch.setattr(owner, name, watched)
 
     watch(Dropout, "keep")
-    watch(own.feed, "choose")
-    steps = stepper(own)
+    watch(own.source, "choose")
+    steps = stepper_for(own)
     steps.run(1)
     seen.clear()
     steps.run(12)
@@ -112,8 +114,8 @@ def test_images_that_are_streamed_can_be_recorded(cupy, ops, labels):
     cupy.device.free_bytes = 100
     settings = {"condition": "concat", "classes": 5} if labels else {}
     own, other = (trainer_on(ops, "mlp-small", "float32", **settings) for _ in range(2))
-    assert own.feed.kept is None
-    steps = stepper(own)
+    assert own.source.kept is None
+    steps = stepper_for(own)
     for n in (2, 7):
         found = floats(steps.run(n))
         assert found == [floats(other.step()) for _ in range(n)][-1]
@@ -127,7 +129,7 @@ def test_an_image_folder_can_be_recorded(ops, tmp_path):
         Image.fromarray(rng.integers(0, 256, (16, 16, 3), np.uint8)).save(tmp_path / f"{i}.png")
     config = Config("folder", "dcgan-16x3-w4", batch_size=4)
     own, other = (build(config, ImageFolder(tmp_path, 16), ops) for _ in range(2))
-    steps = stepper(own)
+    steps = stepper_for(own)
     found = floats(steps.run(9))
     assert found == [floats(other.step()) for _ in range(9)][-1]
     assert_same(everything(own), everything(other))
@@ -135,7 +137,7 @@ def test_an_image_folder_can_be_recorded(ops, tmp_path):
 
 
 def test_a_step_is_one_launch_and_waits_for_nothing(cupy, ops):
-    steps = stepper(trainer_on(ops, "mlp", "float32"))
+    steps = stepper_for(trainer_on(ops, "mlp", "float32"))
     steps.run(3)
     cupy.device.reset()
     steps.run(10)
@@ -148,7 +150,7 @@ def test_a_step_is_one_launch_and_waits_for_nothing(cupy, ops):
 def test_other_work_goes_on_between_recorded_steps(cupy, ops):
     """Evaluation on the default stream, which takes memory and gives it back."""
     own, other = (trainer_on(ops, "dcgan28", "float32") for _ in range(2))
-    steps = stepper(own)
+    steps = stepper_for(own)
     for _ in range(3):
         steps.run(4)
         z = ops.asarray(np.ones((3, 100)), "float32")
@@ -165,7 +167,7 @@ def test_other_work_goes_on_between_recorded_steps(cupy, ops):
 @pytest.mark.parametrize("end", ["closed", "dropped"])
 def test_all_memory_is_given_back(ops, end):
     own, other = (trainer_on(ops, "mlp-small", "float32", ema=0.99) for _ in range(2))
-    steps = stepper(own)
+    steps = stepper_for(own)
     found = [steps.run(1), steps.run(3)]  # both outlive the recording
     pool = steps.recorder.pool
     assert pool.total_bytes() > 0 and steps.recorder.graph
@@ -181,7 +183,8 @@ def test_all_memory_is_given_back(ops, end):
 def test_a_run_gives_back_its_memory(ops, tmp_path, no_pictures, monkeypatch):
     made = []
     monkeypatch.setattr(
-        "scratchgan.gan.run.stepper", lambda trainer: made.append(stepper(trainer)) or made[-1]
+        "scratchgan.runs.run.stepper_for",
+        lambda trainer: made.append(stepper_for(trainer)) or made[-1],
     )
     run(tmp_path / "good", 3)
     with np.errstate(all="ignore"), pytest.raises(DivergenceError):
@@ -191,7 +194,7 @@ def test_a_run_gives_back_its_memory(ops, tmp_path, no_pictures, monkeypatch):
 
 def test_what_a_recording_writes_to_is_not_freed_for_it(cupy, ops):
     """Where memory runs out in the middle, and the pool could make some by freeing the idle."""
-    from scratchgan.backend.capture import Recorder
+    from scratchgan.backend.cuda.graph import Recorder
 
     device, a = cupy.device, cupy.asarray(np.ones(2048))
     sizes = [1, 3]  # the first time, and as it is recorded
@@ -216,7 +219,7 @@ def test_what_a_recording_writes_to_is_not_freed_for_it(cupy, ops):
 
 @pytest.fixture
 def no_pictures(monkeypatch):
-    monkeypatch.setattr("scratchgan.gan.run._Run.draw", lambda self: None)
+    monkeypatch.setattr("scratchgan.runs.run._Run.draw", lambda self: None)
 
 
 def run(out, steps, resume=False, save_every=7, **settings):
@@ -241,7 +244,7 @@ def test_a_run_may_stop_anywhere_and_go_on(ops, tmp_path, no_pictures):
 
 def test_a_recorded_run_is_the_run_itself(ops, tmp_path, no_pictures, monkeypatch):
     recorded = run(tmp_path / "recorded", 25)
-    monkeypatch.setattr("scratchgan.gan.run.stepper", Stepwise)
+    monkeypatch.setattr("scratchgan.runs.run.stepper_for", EagerStepper)
     single = run(tmp_path / "single", 25)
     assert_same(recorded[0], single[0])
     assert recorded[1:] == single[1:]
@@ -264,8 +267,8 @@ def test_a_run_that_diverges_is_stopped(ops, tmp_path, no_pictures):
     ],
 )
 def test_steps_that_differ_are_made_one_by_one(ops, capsys, settings, reason):
-    steps = stepper(trainer_on(ops, "toy", **settings))
-    assert type(steps) is Stepwise
+    steps = stepper_for(trainer_on(ops, "toy", **settings))
+    assert type(steps) is EagerStepper
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("steps are not recorded as a CUDA graph: ") and reason in line
 
@@ -273,12 +276,12 @@ def test_steps_that_differ_are_made_one_by_one(ops, capsys, settings, reason):
 def test_weight_decay_too(ops, capsys):
     trainer = trainer_on(ops, "toy")
     trainer.g_optimiser.weight_decay = 0.1
-    assert type(stepper(trainer)) is Stepwise
+    assert type(stepper_for(trainer)) is EagerStepper
     assert "weight decay" in capsys.readouterr().err
 
 
 def test_on_numpy_nothing_is_recorded_and_nothing_said(capsys):
-    assert type(stepper(trainer_on("numpy", "toy"))) is Stepwise
+    assert type(stepper_for(trainer_on("numpy", "toy"))) is EagerStepper
     assert not capsys.readouterr().err
 
 
@@ -303,26 +306,26 @@ def test_a_step_that_cannot_be_recorded_is_made_as_it_is(ops, capsys, fault, sai
             return super().discriminator(real, fake)
 
     own.loss = Faulty()
-    steps = stepper(own)
+    steps = stepper_for(own)
     for n in (2, 3, 1):
         found = floats(steps.run(n))
         assert found == [floats(other.step()) for _ in range(n)][-1]
     assert_same(everything(own), everything(other))
     (line,) = capsys.readouterr().err.splitlines()
     assert said in line
-    assert steps.most == 1
+    assert steps.max_steps == 1
     assert steps.recorder.pool.total_bytes() == 0
 
 
 def test_a_step_that_draws_something_else_is_found_out(ops, capsys):
     trainer = trainer_on(ops, "toy", "float32")
-    steps = stepper(trainer)
+    steps = stepper_for(trainer)
     steps.run(1)
     trainer.d_steps = 2
     steps.run(1)
     assert "a step draws other numbers than the one before it" in capsys.readouterr().err
     trainer = trainer_on(ops, "toy", "float32", d_steps=2)
-    steps = stepper(trainer)
+    steps = stepper_for(trainer)
     steps.run(1)
     trainer.d_steps = 1
     steps.run(1)
@@ -337,7 +340,7 @@ def test_a_number_read_by_the_host_would_show(ops):
         adam.update = lambda ops, theta, grad, rate, eps, adam=adam: ops.adam_(
             theta, grad, adam.m, adam.v, adam.rates_at(1e-3)[0], adam.beta1, adam.beta2, 1e-8
         )
-    stepper_of_own = stepper(own)
+    stepper_of_own = stepper_for(own)
     stepper_of_own.run(6)
     for _ in range(6):
         other.step()

@@ -6,9 +6,10 @@ from PIL import Image
 
 from scratchgan.__main__ import main
 from scratchgan.data import ImageFolder
-from scratchgan.gan import PRESETS, Config, build, model, train
-from scratchgan.gan.checkpoint import read_checkpoint, restore, save_checkpoint
+from scratchgan.gan import PRESETS, Config, build, model
 from scratchgan.layers import Dense, Sequential, ShapeError
+from scratchgan.runs import train
+from scratchgan.runs.checkpoint import read_checkpoint, restore, save_checkpoint
 
 from ..compare import relative_error
 
@@ -115,10 +116,10 @@ def test_a_step_copies_its_draws_and_waits_for_nothing(cupy, ops, name, settings
 
 
 def test_a_run_fetches_losses_only_for_its_rows(cupy, ops, tmp_path, monkeypatch):
-    monkeypatch.setattr("scratchgan.gan.run._Run.draw", lambda self: None)
+    monkeypatch.setattr("scratchgan.runs.run._Run.draw", lambda self: None)
     fetched = []
     monkeypatch.setattr(
-        "scratchgan.gan.run._Run.report", lambda self, *_: fetched.append(cupy.device.waits)
+        "scratchgan.runs.run._Run.report", lambda self, *_: fetched.append(cupy.device.waits)
     )
     config = Config("random", "mlp-small", batch_size=8)
     images = np.random.default_rng(0).integers(0, 256, (24, 28, 28, 1), np.uint8)
@@ -134,7 +135,7 @@ def test_images_take_up_no_pinned_memory(cupy, ops, dtype):
     images = np.random.default_rng(0).integers(0, 256, (4000, 28, 28, 1), np.uint8).astype(dtype)
     images = images[::2]  # not a piece of memory
     trainer = build(Config("random", "mlp-small", batch_size=8), images, ops)
-    np.testing.assert_array_equal(ops.to_host(trainer.feed.kept), images)
+    np.testing.assert_array_equal(ops.to_host(trainer.source.kept), images)
     assert cupy.device.pinned < images.nbytes
 
 
@@ -148,14 +149,14 @@ def test_batches_have_the_bits_of_numpys(cupy, ops, on_device, dtype):
         "all bytes", "mlp-small", batch_size=256, dtype=dtype, condition="concat", classes=5
     )
     own, other = (build(config, images, backend, labels) for backend in (ops, "numpy"))
-    assert (own.feed.kept is not None) == on_device
+    assert (own.source.kept is not None) == on_device
     cupy.device.reset()
     for _ in range(3):
-        for found, wanted in zip(own.feed.batch(), other.feed.batch(), strict=True):
+        for found, wanted in zip(own.source.batch(), other.source.batch(), strict=True):
             found = ops.to_host(found)
             assert found.dtype == wanted.dtype
             np.testing.assert_array_equal(found, wanted)
-        np.testing.assert_array_equal(ops.to_host(own.feed.noise()), other.feed.noise())
+        np.testing.assert_array_equal(ops.to_host(own.source.noise()), other.source.noise())
     streamed = [] if on_device else [images.nbytes]
     noise = 256 * 90 * own.generator.theta.itemsize
     assert sorted(cupy.device.to_device) == sorted(3 * [8 * 256, noise, *streamed])
@@ -167,10 +168,10 @@ def test_an_image_folder_is_streamed_as_bytes(cupy, ops, tmp_path):
         Image.fromarray(rng.integers(0, 256, (16, 16, 3), np.uint8)).save(tmp_path / f"{i}.png")
     config = Config("folder", "dcgan-16x3-w4", batch_size=4, dtype="float64")
     own, other = (build(config, ImageFolder(tmp_path, 16), on) for on in (ops, "numpy"))
-    assert own.feed.kept is None
+    assert own.source.kept is None
     cupy.device.reset()
     for _ in range(4):
-        np.testing.assert_array_equal(ops.to_host(own.feed.batch()[0]), other.feed.batch()[0])
+        np.testing.assert_array_equal(ops.to_host(own.source.batch()[0]), other.source.batch()[0])
     assert cupy.device.to_device == 4 * [4 * 8, 4 * 16 * 16 * 3]
     assert relative_error(losses(own, 5), losses(other, 5)) < 1e-9
 
@@ -196,7 +197,7 @@ def test_a_run_goes_on_where_another_backend_stopped(ops, tmp_path, first, then)
 
 
 def test_samples_are_drawn_on_the_device(cupy, ops, tmp_path, monkeypatch):
-    monkeypatch.setattr("scratchgan.gan.run._Run.draw", lambda self: None)
+    monkeypatch.setattr("scratchgan.runs.run._Run.draw", lambda self: None)
     config = Config("random", "mlp-small", batch_size=8, dtype="float64")
     images = np.random.default_rng(0).integers(0, 256, (24, 28, 28, 1), np.uint8)
     train(config, images, tmp_path, steps=2, backend="numpy")

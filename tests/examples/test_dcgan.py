@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from scratchgan.data import ImageFolder
-from scratchgan.gan import load_generator
-from scratchgan.gan.checkpoint import read_checkpoint
+from scratchgan.runs import load_generator
+from scratchgan.runs.checkpoint import read_checkpoint
 
 from .running import ROOT, in_process, write_images
 

@@ -8,8 +8,8 @@ import time
 import numpy as np
 import pytest
 
-from scratchgan.gan.checkpoint import read_checkpoint
-from scratchgan.gan.run import METRICS_EVERY
+from scratchgan.runs.checkpoint import read_checkpoint
+from scratchgan.runs.run import METRICS_EVERY
 
 from .running import MNIST_MLP, content, finish, in_process, start, write_images
 

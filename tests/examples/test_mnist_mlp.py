@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from scratchgan.data import mnist
-from scratchgan.gan import Config, generate, load_generator
-from scratchgan.gan.checkpoint import read_checkpoint
+from scratchgan.gan import Config, generate
+from scratchgan.runs import load_generator
+from scratchgan.runs.checkpoint import read_checkpoint
 
 from .running import MNIST_MLP, in_process, write_images
 
@@ -16,7 +17,7 @@ from .running import MNIST_MLP, in_process, write_images
 @pytest.fixture
 def example(monkeypatch, capsys, tmp_path):
     """Run the example: options -> exit status, stdout, stderr."""
-    monkeypatch.setattr("scratchgan.gan.run._Run.draw", lambda self: None)
+    monkeypatch.setattr("scratchgan.runs.run._Run.draw", lambda self: None)
 
     def call(*arguments, data=None, n=64):
         data = data or write_images(tmp_path / "images.npz", n)

@@ -11,9 +11,9 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import scratchgan
-from scratchgan.gan import CheckpointError, load_generator, train
-from scratchgan.gan.checkpoint import load_checkpoint, read_checkpoint, save_checkpoint
 from scratchgan.optim import OPTIMISERS
+from scratchgan.runs import CheckpointError, load_generator, train
+from scratchgan.runs.checkpoint import load_checkpoint, read_checkpoint, save_checkpoint
 
 from .tiny import (
     differences,
@@ -89,7 +89,7 @@ def metrics(out):
 
 @pytest.mark.parametrize("options", COMBINATIONS, ids=LABELS)
 def test_a_run_in_two_parts_is_the_run_in_one(tmp_path, monkeypatch, options):
-    monkeypatch.setattr("scratchgan.gan.run.METRICS_EVERY", 1)
+    monkeypatch.setattr("scratchgan.runs.run.METRICS_EVERY", 1)
     monkeypatch.setattr("scratchgan.plots.loss_curves", lambda metrics, path: None)
     monkeypatch.setattr("scratchgan.plots.save_animation", lambda frames, path: None)
     config, images = tiny_config(**options), random_images(40)

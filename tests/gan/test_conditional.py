@@ -5,19 +5,10 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from scratchgan.gan import (
-    PRESETS,
-    Config,
-    build,
-    generate,
-    load_generator,
-    model,
-    samples_of_classes,
-    train,
-    z_dim,
-)
+from scratchgan.gan import PRESETS, Config, build, generate, model, z_dim
 from scratchgan.gan.conditional import CONDITIONS, WIDTH
 from scratchgan.layers import ConcatLabels, Projection
+from scratchgan.runs import load_generator, samples_of_classes, train
 
 NETWORKS = ["mlp", "mlp-small", "dcgan28", "dcgan-16x1-w4"]
 
@@ -76,7 +67,7 @@ def test_the_networks_are_what_they_are_called():
 
 def test_labels_take_the_place_of_noise():
     trainer = trainer_of()
-    assert trainer.feed.noise().shape == (8, 100 - WIDTH) == (8, z_dim(config_of()))
+    assert trainer.source.noise().shape == (8, 100 - WIDTH) == (8, z_dim(config_of()))
 
 
 def test_samples_depend_on_their_labels_and_come_class_by_class():
@@ -94,7 +85,7 @@ def test_batches_bring_the_labels_of_their_own_images():
     images, labels = data()
     images[:] = labels[:, None, None, None]
     trainer = build(config_of(), images, "numpy", labels)
-    x, given = trainer.feed.batch()
+    x, given = trainer.source.batch()
     np.testing.assert_array_equal(np.rint((x[:, 0, 0, 0] + 1) * 127.5), given)
 
 

@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from scratchgan.gan import DivergenceError, Monitor
-from scratchgan.gan.monitor import spread, waited_for_cores
+from scratchgan.runs import DivergenceError, Monitor
+from scratchgan.runs.monitor import spread, waited_for_cores
 
 from .tiny import random_images
 
@@ -129,7 +129,7 @@ def test_the_spread_is_the_difference_between_images_and_not_within_one():
 def crowded(monkeypatch):
     """A way to let a monitor look: after so many seconds, threads have waited for so long."""
     waited, watching = {}, monitor()
-    monkeypatch.setattr("scratchgan.gan.monitor.waited_for_cores", lambda: dict(waited))
+    monkeypatch.setattr("scratchgan.runs.monitor.waited_for_cores", lambda: dict(waited))
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
 

@@ -5,8 +5,8 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
+from scratchgan.cli.train import parser
 from scratchgan.gan import PRESETS, RECIPE, Config, build, model
-from scratchgan.gan.options import parser
 from scratchgan.layers import BatchNorm, SpectralNorm
 
 NETWORKS = ["mlp", "mlp-small", "dcgan-16x1-w4", "toy"]

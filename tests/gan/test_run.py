@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scratchgan.gan import CheckpointError, Config, DivergenceError, Stopped, load_generator, train
-from scratchgan.gan.checkpoint import read_checkpoint
-from scratchgan.gan.monitor import Monitor
-from scratchgan.gan.run import COLUMNS, FIXED, METRICS_EVERY
+from scratchgan.gan import Config
 from scratchgan.losses import NonSaturating
+from scratchgan.runs import CheckpointError, DivergenceError, Stopped, load_generator, train
+from scratchgan.runs.checkpoint import read_checkpoint
+from scratchgan.runs.monitor import Monitor
+from scratchgan.runs.run import COLUMNS, FIXED, METRICS_EVERY
 
 from .tiny import differences, everything, install, random_images, tiny_config
 
@@ -26,7 +27,7 @@ def tiny(monkeypatch):
 @pytest.fixture
 def no_pictures(monkeypatch):
     """Leave out what a run draws at its end, which takes longer than its steps."""
-    monkeypatch.setattr("scratchgan.gan.run._Run.draw", lambda self: None)
+    monkeypatch.setattr("scratchgan.runs.run._Run.draw", lambda self: None)
 
 
 def run(out, steps, images=None, *, resume=False, save_every=500, **options):
@@ -118,7 +119,7 @@ def test_the_samples_come_from_the_same_noise_all_along(tmp_path, no_pictures):
 def test_samples_and_checkpoints_come_as_often_as_asked(
     tmp_path, no_pictures, monkeypatch, save_every, wanted
 ):
-    from scratchgan.gan import run as module
+    from scratchgan.runs import run as module
 
     saved, save = [], module.save_checkpoint
     monkeypatch.setattr(
@@ -354,7 +355,7 @@ def warnings(capsys):
 
 def test_collapsed_samples_are_reported(tmp_path, no_pictures, capsys, monkeypatch):
     monkeypatch.setattr(
-        "scratchgan.gan.run.generate", lambda net, z: np.zeros((len(z), 6, 6, 1), np.uint8)
+        "scratchgan.runs.run.generate", lambda net, z: np.zeros((len(z), 6, 6, 1), np.uint8)
     )
     run(tmp_path, 6, save_every=2)
     (found,) = warnings(capsys)

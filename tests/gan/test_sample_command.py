@@ -12,7 +12,8 @@ import scratchgan
 from scratchgan import Dense, Flatten, Reshape, Sequential, Tanh
 from scratchgan.__main__ import main
 from scratchgan.data import load_images
-from scratchgan.gan import MODELS, Model, draw_noise, generate, load_generator, train
+from scratchgan.gan import MODELS, Model, draw_noise, generate
+from scratchgan.runs import load_generator, train
 
 from .tiny import install, random_images, tiny_config
 
@@ -32,7 +33,7 @@ def trained(tmp_path, monkeypatch):
     monkeypatch.setitem(
         MODELS, "colour", Model(colour_generator, colour_discriminator, 5, (4, 3, 3))
     )
-    monkeypatch.setattr("scratchgan.gan.run._Run.draw", lambda self: None)
+    monkeypatch.setattr("scratchgan.runs.run._Run.draw", lambda self: None)
 
     def make(model="tiny", **options):
         images = random_images(32, MODELS[model].image_shape)

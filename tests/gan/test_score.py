@@ -6,8 +6,8 @@ from sklearn.datasets import load_digits
 
 from scratchgan.__main__ import main
 from scratchgan.data import DataError, Dataset
-from scratchgan.gan import score, train
 from scratchgan.metrics import predict
+from scratchgan.runs import score, train
 
 from .tiny import install, random_images, tiny_config
 

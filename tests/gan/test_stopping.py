@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from scratchgan.gan.stopping import SIGNALS, asked_to_stop
+from scratchgan.runs.stopping import SIGNALS, asked_to_stop
 
 
 @pytest.mark.parametrize("asked", SIGNALS)

@@ -65,7 +65,7 @@ def test_the_generators_step_leaves_the_discriminator_alone():
     D = trainer.discriminator
     theta, grad, other = D.theta.copy(), D.grad.copy(), trainer.generator.theta.copy()
     assert grad.any()
-    trainer.g_step(*trainer.feed.batch())
+    trainer.g_step(*trainer.source.batch())
     assert np.array_equal(D.theta, theta)
     assert np.array_equal(D.grad, grad)
     assert not np.array_equal(trainer.generator.theta, other)
@@ -76,7 +76,7 @@ def test_the_discriminators_step_leaves_the_generator_alone():
     trainer.step()
     G = trainer.generator
     theta, grad, other = G.theta.copy(), G.grad.copy(), trainer.discriminator.theta.copy()
-    trainer.d_step(*trainer.feed.batch())
+    trainer.d_step(*trainer.source.batch())
     assert np.array_equal(G.theta, theta)
     assert np.array_equal(G.grad, grad)
     assert not np.array_equal(trainer.discriminator.theta, other)
@@ -179,14 +179,14 @@ class Rewound:
     def logits(self):
         """Of the real and the generated batch, drawing what D's training step draws."""
         t = self.trainer
-        fake, _ = t.generator.forward(t.feed.noise())
+        fake, _ = t.generator.forward(t.source.noise())
         real, _ = t.discriminator.forward(self.x)
         return real, t.discriminator.forward(fake)[0]
 
     def logits_for_g(self):
         """The same in the order of G's step."""
         t = self.trainer
-        fake, _ = t.generator.forward(t.feed.noise())
+        fake, _ = t.generator.forward(t.source.noise())
         logits, _ = t.discriminator.forward(fake)
         return t.discriminator.forward(self.x)[0], logits
 
@@ -337,7 +337,7 @@ def test_an_unknown_noise_is_refused(kind):
 @pytest.mark.parametrize("kind", ["normal", "uniform"])
 def test_the_trainer_draws_the_noise_it_is_told_to(kind):
     trainer = tiny_trainer(noise=kind, dtype="float64")
-    z = trainer.feed.noise()
+    z = trainer.source.noise()
     assert z.shape == (16, 5) and z.dtype == np.float64
     assert (np.abs(z) <= 1).all() == (kind == "uniform")
 
@@ -379,7 +379,7 @@ def test_samples_come_from_the_running_mean_where_there_is_one():
     assert not np.array_equal(mean.theta, start)
     assert not np.array_equal(mean.theta, trainer.generator.theta)
     for key, layer in mean.sublayers().items():  # its statistics are the newest
-        for name in layer.statistics:
+        for name in layer.buffers:
             live = getattr(trainer.generator.sublayers()[key], name)
             assert np.array_equal(getattr(layer, name), live)
             assert getattr(layer, name) is not live

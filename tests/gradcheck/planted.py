@@ -329,7 +329,7 @@ class PackOfStrangers(Pack):
         return dy.reshape(in_shape)
 
 
-# ---- bad manners -----------------------------------------------------------------------------
+# ---- bad contract -----------------------------------------------------------------------------
 
 
 class KeepsInput(Dense):

@@ -225,7 +225,7 @@ class Plain(Identity):
 
 
 class Buffered(Plain):
-    statistics = ("scale", "shift")
+    buffers = ("scale", "shift")
 
 
 @pytest.mark.parametrize("layer", [Plain(), Sequential(Dense(6, 6), Plain())])
@@ -233,7 +233,7 @@ def test_plain_arrays_are_said_not_to_be_learned(layer):
     report = check(layer, (4, 6))
     (note,) = [note for note in report.notes if "second order" not in note]
     assert note.startswith("Plain() has no parameters, but arrays of its own (scale, shift), which")
-    assert "not learned: make each a Param, or name it in `statistics`" in str(report)
+    assert "not learned: make each a Param, or name it in `buffers`" in str(report)
 
 
 @pytest.mark.parametrize("layer", [Buffered(), SixColumns(), Dense(6, 2)])

@@ -78,7 +78,7 @@ def test_and_the_test_above_would_see_activations_on_self():
 def test_no_layer_keeps_an_array_of_the_batch(layer, shape):
     layer.initialize(dtype="float64")
     known = {id(a) for part in layer.sublayers().values() for a in vars(part).values()}
-    statistics = {name for part in layer.sublayers().values() for name in part.statistics}
+    statistics = {name for part in layer.sublayers().values() for name in part.buffers}
     y, cache = layer.forward(np.random.default_rng(0).standard_normal(shape))
     layer.backward(np.ones_like(y), cache)
     for part in layer.sublayers().values():

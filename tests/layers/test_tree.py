@@ -22,7 +22,7 @@ from scratchgan import (
     Tanh,
     init,
 )
-from scratchgan.backend import numpy_ops
+from scratchgan.backend.cpu import ops as numpy_ops
 
 
 def network():

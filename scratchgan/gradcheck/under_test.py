@@ -7,7 +7,7 @@ many a mistake cancels (the sum over a BatchNorm's output does not depend on its
     adjoint         <apply(x), dy> = <x, adjoint(dy)> = <w, weight_grad(x, dy)>, to the last digits
     tangent         <J t, dy> = <t, J^T dy>: `double_backward` against `backward`
     second order    B = <t, J^T dy>:     dB/dx and dB/dθ against differences of B
-    manners         nothing is overwritten, gradients add up, two batches can be in flight
+    contract         nothing is overwritten, gradients add up, two batches can be in flight
 """
 
 import contextlib
@@ -15,10 +15,8 @@ import copy
 
 import numpy as np
 
-from ..layers.base import Layer, LinearMap, ShapeError
-from .remarks import broken_row, unlearned
-from .report import Row
-from .rows import (
+from ..layers.base import LinearMap, ShapeError
+from .checks import (
     FIRST,
     SECOND,
     KinkError,
@@ -28,13 +26,15 @@ from .rows import (
     same_row,
     shape_row,
 )  # fmt: skip
+from .hints import broken_row, unlearned
+from .report import Row
 
-__all__ = ["Subject"]
+__all__ = ["LayerUnderTest"]
 
 FEW = 400  # arrays up to this size, in layers of up to ten times this, are checked in every entry
 
 
-class Subject:
+class LayerUnderTest:
     """A layer in float64 at a random place, with an input, an upstream gradient, a tangent."""
 
     def __init__(self, layer, input_shape, rng, report):
@@ -43,7 +43,7 @@ class Subject:
             inputs = max(np.prod(param.shape[:-1]), 1)
             param.value += 0.3 * rng.standard_normal(param.shape) / np.sqrt(inputs)
         self.x, self.t = rng.standard_normal((2, *input_shape))
-        self.generators = list(self.layer.generators().values())
+        self.generators = list(self.layer.rngs().values())
         self.random_states = [g.bit_generator.state for g in self.generators]
         self.train, self.y = True, None
         report.notes += unlearned(self.layer)
@@ -90,7 +90,7 @@ class Subject:
         try:
             self.y = self.forward(self.x.copy())[0]
             self.dy = self.rng.standard_normal(self.y.shape)
-            if not self.manners(""):
+            if not self.contract(""):
                 return
             self.first_order("d{}")
             self.adjoint()
@@ -98,7 +98,7 @@ class Subject:
             in_training, self.train = self.y, False
             self.y = self.forward(self.x.copy())[0]
             mode = " (evaluation)"
-            if self.manners(mode) and not np.array_equal(self.y, in_training):
+            if self.contract(mode) and not np.array_equal(self.y, in_training):
                 self.first_order("d{}" + mode)
                 self.second_order(mode)
         except KinkError:
@@ -110,7 +110,7 @@ class Subject:
             shape = self.x.shape if first else None
             self.report.rows.append(broken_row(self.stage, error, self.layer, shape))
 
-    def manners(self, mode):
+    def contract(self, mode):
         """What a correct gradient alone does not promise. Returns whether to go on."""
         layer, x, dy = self.layer, self.x, self.dy
         params = layer.params()
@@ -156,10 +156,9 @@ class Subject:
             total = [grad + g for grad, g in zip(start, right[1:], strict=True)]
             found = self.grads()
             self.same("gradients add up" + mode, names[1:], found, total)
-            if type(layer).backward_params is not Layer.backward_params:  # one of its own
-                layer.grad[...] = flat
-                layer.backward_params(dy, cache)
-                self.same("backward_params = backward" + mode, names[1:], self.grads(), found)
+            layer.grad[...] = flat
+            layer.backward(dy, cache, into_params="only")
+            self.same('into_params="only"' + mode, names[1:], self.grads(), found)
         self.dtypes(mode)
         return True
 

@@ -15,6 +15,9 @@ from safetensors import SafetensorError
 
 from ..data import DataError, cache_dir, mnist, to_unit
 from ..files import read_arrays, write_arrays
+from ..gan.build import z_dim
+from ..gan.source import draw_noise
+from ..gan.trainer import generate
 from ..metrics import (
     count_classes,
     digit_classifier,
@@ -24,10 +27,7 @@ from ..metrics import (
     precision_recall,
     predict_from,
 )  # fmt: skip
-from .config import z_dim
-from .feed import draw_noise
 from .run import load_generator
-from .trainer import generate
 
 __all__ = ["Score", "digit_judge", "real_digits", "score_run"]
 

@@ -1,4 +1,4 @@
-"""The names and signatures of ``numpy_ops``, on CuPy. Imported only when a device is asked for.
+"""The names and signatures of ``cpu/ops.py``, on CuPy. Imported only when a device is asked for.
 
 What the functions compute is said there. Each is one launch of a kernel from ``kernels/``, and
 two where there are many rows to add up; nothing here waits for the device.
@@ -9,17 +9,45 @@ import functools
 import cupy as cp
 import numpy as np
 
-from .cublas import allow_tf32, matmul
-from .cuda import THREADS
-from .cupy_conv import conv2d, conv2d_adjoint, conv2d_weight_grad
-from .cupy_kernels import add_up, dense, kernel, start_columns, start_flat
+from .conv import conv2d, conv2d_adjoint, conv2d_weight_grad
+from .gemm import allow_tf32, matmul
+from .grids import THREADS
+from .launch import add_up, dense, kernel, start_columns, start_flat
 
 __all__ = [
-    "adam_", "add_bias_", "add_rows_", "allow_tf32", "asarray", "batch_moments_", "batch_norm",
-    "batch_norm_grad", "batch_norm_sums_", "binary_cross_entropy", "claim_cores", "conv2d",
-    "conv2d_adjoint", "conv2d_weight_grad", "device_count", "draw", "ema_", "leaky_relu",
-    "leaky_relu_grad", "matmul", "numbers", "rmsprop_", "room", "sgd_", "sigmoid", "softplus",
-    "sum_rows", "synchronize", "tanh", "tanh_grad", "to_host", "upload", "xp",
+    "adam_",
+    "add_bias_",
+    "add_rows_",
+    "allow_tf32",
+    "asarray",
+    "batch_moments_",
+    "batch_norm",
+    "batch_norm_grad",
+    "batch_norm_sums_",
+    "binary_cross_entropy",
+    "conv2d",
+    "conv2d_adjoint",
+    "conv2d_weight_grad",
+    "device_count",
+    "ema_",
+    "free_memory",
+    "host_array",
+    "host_scalars",
+    "leaky_relu",
+    "leaky_relu_grad",
+    "limit_blas_threads",
+    "matmul",
+    "rmsprop_",
+    "sgd_",
+    "sigmoid",
+    "softplus",
+    "sum_rows",
+    "synchronize",
+    "tanh",
+    "tanh_grad",
+    "to_host",
+    "upload",
+    "xp",
 ]  # fmt: skip
 
 name = "cupy"
@@ -27,7 +55,7 @@ xp = cp
 
 
 class State:
-    """Where draws come from while a step is recorded; see ``capture.py``."""
+    """Where draws come from while a step is recorded; see ``graph.py``."""
 
     recorder = None
 
@@ -54,22 +82,22 @@ def to_host(x):
     return cp.asnumpy(x)
 
 
-def draw(make, shape, dtype, rng=None):
+def host_array(make, shape, dtype, rng=None):
     """What the host draws for a training step, copied here through pinned memory.
 
     The host does not wait for the copy: CuPy keeps the pinned memory until it is done.
     """
     if State.recorder:
-        return State.recorder.draw(make, shape, dtype, rng)
+        return State.recorder.host_array(make, shape, dtype, rng)
     return cp.asarray(np.asarray(make(), dtype))
 
 
-def numbers(make, count):
+def host_scalars(make, count):
     """So many numbers for a training step, from ``make()``: arguments of `adam_` and its like."""
-    return State.recorder.numbers(make, count) if State.recorder else make()
+    return State.recorder.host_scalars(make, count) if State.recorder else make()
 
 
-def room():
+def free_memory():
     """Bytes that data can take up on the device: half of what is free now."""
     return cp.cuda.runtime.memGetInfo()[0] // 2
 
@@ -79,7 +107,7 @@ def device_count():
     return cp.cuda.runtime.getDeviceCount() if cp.is_available() else 0
 
 
-def claim_cores():
+def limit_blas_threads():
     """Of the host; nothing to do on a device."""
 
 
@@ -163,7 +191,7 @@ def rmsprop_(theta, grad, square, lr, alpha, eps):
 
 
 def adam_(theta, grad, m, v, rate, beta1, beta2, eps):
-    """One step of Adam, written into theta, m and v; see ``numpy_ops.adam_``."""
+    """One step of Adam, written into theta, m and v; see ``cpu/ops.py``."""
     start_flat("adam", theta, grad, m, v, *_now(rate, eps), np.float64(beta1), np.float64(beta2))
 
 

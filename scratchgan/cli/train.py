@@ -10,15 +10,15 @@ import numpy as np
 
 from ..backend import BackendError
 from ..data import ImageFolder, load_images, mnist
+from ..gan.conditional import CONDITIONS
+from ..gan.config import Config
+from ..gan.presets import PRESETS, RECIPE
+from ..gan.refit import NORMS
 from ..losses import ADVERSARIAL
 from ..optim import OPTIMISERS
 from ..penalties import PENALTIES
-from .conditional import CONDITIONS
-from .config import Config
-from .monitor import DivergenceError
-from .presets import PRESETS, RECIPE
-from .refit import NORMS
-from .run import Stopped, train
+from ..runs.monitor import DivergenceError
+from ..runs.run import Stopped, train
 
 __all__ = ["exit_status", "parser", "train_from", "train_on_mnist"]
 

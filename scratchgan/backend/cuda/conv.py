@@ -8,10 +8,10 @@ import functools
 import cupy as cp
 import numpy as np
 
-from .conv_reference import out_size
-from .cublas import matmul
-from .cuda import for_columns
-from .cupy_kernels import dense, kernel
+from ..conv_reference import out_size
+from .gemm import matmul
+from .grids import for_columns
+from .launch import dense, kernel
 
 __all__ = ["conv2d", "conv2d_adjoint", "conv2d_weight_grad"]
 

@@ -77,7 +77,7 @@ def unlearned(layer):
     """Notes: layers without a `Param` that keep arrays of their own all the same."""
     notes = []
     for part in layer.sublayers().values():
-        known = {"theta", "grad", *part.statistics}
+        known = {"theta", "grad", *part.buffers}
         names = [
             name
             for name, value in vars(part).items()
@@ -86,6 +86,6 @@ def unlearned(layer):
         if names and not part.parts():
             notes.append(
                 f"{part} has no parameters, but arrays of its own ({', '.join(names)}), which are\n"
-                "not learned: make each a Param, or name it in `statistics`"
+                "not learned: make each a Param, or name it in `buffers`"
             )
     return notes

@@ -7,8 +7,7 @@ import math
 
 import numpy as np
 
-from .conv_fast import conv2d, conv2d_adjoint, conv2d_weight_grad
-from .fused import (
+from .channels import (
     add_bias_,
     channel_affine,
     channel_affine_grad,
@@ -18,14 +17,43 @@ from .fused import (
     leaky_relu_grad,
     sum_rows,
 )  # fmt: skip
-from .workers import buffer, claim_cores, matmul
+from .conv import conv2d, conv2d_adjoint, conv2d_weight_grad
+from .threads import buffer, limit_blas_threads, matmul
 
 __all__ = [
-    "adam_", "add_bias_", "add_rows_", "allow_tf32", "asarray", "batch_moments_", "batch_norm",
-    "batch_norm_grad", "batch_norm_sums_", "binary_cross_entropy", "claim_cores", "conv2d",
-    "conv2d_adjoint", "conv2d_weight_grad", "device_count", "draw", "ema_", "leaky_relu",
-    "leaky_relu_grad", "matmul", "numbers", "rmsprop_", "room", "sgd_", "sigmoid", "softplus",
-    "sum_rows", "synchronize", "tanh", "tanh_grad", "to_host", "upload", "xp",
+    "adam_",
+    "add_bias_",
+    "add_rows_",
+    "allow_tf32",
+    "asarray",
+    "batch_moments_",
+    "batch_norm",
+    "batch_norm_grad",
+    "batch_norm_sums_",
+    "binary_cross_entropy",
+    "conv2d",
+    "conv2d_adjoint",
+    "conv2d_weight_grad",
+    "device_count",
+    "ema_",
+    "free_memory",
+    "host_array",
+    "host_scalars",
+    "leaky_relu",
+    "leaky_relu_grad",
+    "limit_blas_threads",
+    "matmul",
+    "rmsprop_",
+    "sgd_",
+    "sigmoid",
+    "softplus",
+    "sum_rows",
+    "synchronize",
+    "tanh",
+    "tanh_grad",
+    "to_host",
+    "upload",
+    "xp",
 ]  # fmt: skip
 
 name = "numpy"
@@ -52,24 +80,24 @@ def to_host(x):
     return np.asarray(x)
 
 
-def draw(make, shape, dtype, rng=None):
+def host_array(make, shape, dtype, rng=None):
     """What the host draws for a training step: ``make()``, an array of this shape, here.
 
     ``rng`` is the generator that ``make`` draws from, if nobody else does: then it may be called
     in a thread of its own.
 
     Everything random, and whatever else a step takes from the host, comes this way; so that a step
-    that was recorded once can be given the draws of another step (see ``gan/graph.py``).
+    that was recorded once can be given the draws of another step (see ``runs/steps.py``).
     """
     return np.asarray(make(), dtype)
 
 
-def numbers(make, count):
+def host_scalars(make, count):
     """So many numbers for a training step, from ``make()``: those that change from step to step."""
     return make()
 
 
-def room():
+def free_memory():
     """Bytes that data can take up here; on the host, they are there already."""
     return math.inf
 
@@ -124,7 +152,7 @@ def add_rows_(total, a):
     total += sum_rows(a)
 
 
-# Batch normalisation of x (..., C): the passes over x are in ``fused.py``; here is what remains,
+# Batch normalisation of x (..., C): the passes over x are in ``channels.py``; here is what remains,
 # which is (C,). M is the number of values of a channel.
 
 

@@ -21,7 +21,7 @@ HINTS = {
     "double_backward twice adds twice": "it changes the cache, or replaces Param.grad: use +=",
     "a cache can be used twice": "backward changes the cache, or replaces Param.grad: use +=",
     "two batches in flight": "backward reads what the second forward left on self: use the cache",
-    "backward_params = backward": "the gradients without dx must be those with dx",
+    'into_params="only"': "the gradients without dx must be those with dx",
     "into_params=False": "gradients must stay as they are then, and dx the same",
     "gradients add up": "Param.grad was replaced, not added to: use +=",
 }

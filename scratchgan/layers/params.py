@@ -1,6 +1,6 @@
 """The tree of a network's parts, and the flat vector in which all its parameters lie.
 
-A `Layer` (``base.py``) is a `Tree`: it finds its `Param` and its sublayers among its attributes,
+A `Layer` (``base.py``) is a `Module`: it finds its `Param` and its sublayers among its attributes,
 names them by where they stand (``"0.w"`` is w of the first layer), lays their values out in one
 vector ``theta`` and their gradients in another, ``grad``, and copies them out and in.
 """
@@ -12,7 +12,7 @@ import numpy as np
 from ..backend import get_backend, ops_of
 from .init import zeros
 
-__all__ = ["Param", "Tree"]
+__all__ = ["Module", "Param"]
 
 
 class Param:
@@ -54,8 +54,23 @@ class Param:
         return f"Param{self.shape}"
 
 
-class Tree:
-    """What is made of the Params and Trees among its attributes.
+class Walk:
+    """What there is in the tree below a module, by key; see `Module.sublayers` and `params`."""
+
+    def __init__(self, module):
+        self.sublayers, self.params = {"": module}, {}
+        for name, part in module.parts().items():
+            if isinstance(part, Module):
+                below = part.walk()
+                self.sublayers |= {f"{name}.{k}".rstrip("."): v for k, v in below.sublayers.items()}
+                self.params |= {f"{name}.{key}": p for key, p in below.params.items()}
+            else:
+                self.params[name] = part
+        self.size = sum(p.size for p in self.params.values())
+
+
+class Module:
+    """What is made of the Params and Modules among its attributes.
 
     One that draws random numbers keeps a np.random.Generator as an attribute, too: checkpoints
     save its state.
@@ -68,15 +83,17 @@ class Tree:
         Names of the attributes that are kept in a checkpoint but not learned.
     """
 
-    statistics = ()
+    buffers = ()
     theta = grad = None
 
+    _walked = None  # what `initialize` has found in the tree
+
     def parts(self):
-        """Its own Params and Trees, by attribute name, in order."""
+        """Its own Params and Modules, by attribute name, in order."""
         found = {}
 
         def look(name, value):
-            if isinstance(value, (Param, Tree)):
+            if isinstance(value, (Param, Module)):
                 found[name] = value
             elif isinstance(value, (list, tuple, dict)):
                 items = value.items() if isinstance(value, dict) else enumerate(value)
@@ -89,13 +106,9 @@ class Tree:
 
     def sublayers(self):
         """Every layer of the tree by its key; the layer itself has the key ``""``."""
-        found = {"": self}
-        for name, part in self.parts().items():
-            if isinstance(part, Tree):
-                found |= {f"{name}.{k}".rstrip("."): v for k, v in part.sublayers().items()}
-        return found
+        return self.walk().sublayers
 
-    def generators(self):
+    def rngs(self):
         """Every np.random.Generator of the tree by its key."""
         return {
             f"{path}.{name}".lstrip("."): value
@@ -106,18 +119,16 @@ class Tree:
 
     def params(self):
         """Every `Param` of the tree by its key, such as ``"0.w"``, in the order of ``theta``."""
-        found = {}
-        for name, part in self.parts().items():
-            if isinstance(part, Tree):
-                found |= {f"{name}.{key}": p for key, p in part.params().items()}
-            else:
-                found[name] = part
-        return found
+        return self.walk().params
+
+    def walk(self):
+        """All layers and params of the tree: looked for once, when the network is initialised."""
+        return self._walked or Walk(self)
 
     @property
     def size(self):
         """Number of learned numbers."""
-        return sum(p.size for p in self.params().values())
+        return self.walk().size
 
     # ---- one flat vector ---------------------------------------------------------------------
 
@@ -139,6 +150,7 @@ class Tree:
         """
         if str(np.dtype(dtype)) not in ("float32", "float64"):
             raise ValueError(f"dtype {dtype!r} given, float32 or float64 wanted")
+        self._walked = None
         rng, ops = np.random.default_rng(seed), get_backend(backend)
         params = list(self.params().values())
         if len({id(p) for p in params}) < len(params):
@@ -157,12 +169,13 @@ class Tree:
         """Hook of the optimisers, after each step: bring up to date what depends on the weights."""
 
     def _bind(self, theta, grad):
-        self.theta, self.grad = theta, grad
+        self.theta, self.grad, self._walked = theta, grad, None
         start = 0
         for part in self.parts().values():
             flat = slice(start, start + part.size)
             part._bind(theta[flat], grad[flat])
             start = flat.stop
+        self._walked = Walk(self)
 
     def __setstate__(self, state):
         """Of a deep copy: its parameters are views of its own theta."""
@@ -205,7 +218,7 @@ class Tree:
     def _state(self):
         state = {key: p.value for key, p in self.params().items()}
         for path, layer in self.sublayers().items():
-            for name in layer.statistics:
+            for name in layer.buffers:
                 state[f"{path}.{name}".lstrip(".")] = getattr(layer, name)
         return state
 

@@ -1,4 +1,4 @@
-"""The three products of ``conv_reference.py``, on NumPy, at the speed of the machine.
+"""The three products of ``backend/conv_reference.py``, on NumPy, at the speed of the machine.
 
 The formulas are the same. What is different is the order of the work:
 
@@ -8,7 +8,7 @@ The formulas are the same. What is different is the order of the work:
   with BLAS at one thread in each: the threads of BLAS itself would wait for every single copy;
 * in buffers that each thread keeps, since fresh memory costs a page fault every 4 KiB.
 
-Letters and arguments are those of ``conv_reference.py``.
+Letters and arguments are those of ``backend/conv_reference.py``.
 """
 
 from itertools import product
@@ -16,8 +16,8 @@ from itertools import product
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from .conv_reference import out_size
-from .workers import buffer, empty, share
+from ..conv_reference import out_size
+from .threads import buffer, empty, share
 
 __all__ = ["conv2d", "conv2d_adjoint", "conv2d_weight_grad"]
 

@@ -1,7 +1,7 @@
 """Starting the kernels of ``kernels/*.cu`` on CuPy's arrays.
 
 Arguments are contiguous arrays, and NumPy scalars of the types that a kernel declares. The grids
-are chosen in ``cuda.py``.
+are chosen in ``grids.py``.
 """
 
 import functools
@@ -9,7 +9,7 @@ import functools
 import cupy as cp
 import numpy as np
 
-from .cuda import families, for_columns, for_numbers, for_partials, for_sums, options, source
+from .grids import families, for_columns, for_numbers, for_partials, for_sums, options, source
 
 __all__ = ["add_up", "dense", "kernel", "start_columns", "start_flat"]
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from ..data import Batches, ImageFolder, to_unit
 
-__all__ = ["Feed", "draw_noise"]
+__all__ = ["DataSource", "draw_noise"]
 
 
-class Feed:
+class DataSource:
     """The supply of a trainer.
 
     Parameters
@@ -36,7 +36,7 @@ class Feed:
         self.images, self.rng, self.ops, self.dtype = images, rng, ops, dtype
         self.batches = Batches(images, batch_size, rng)
         self.noise_kind, self.noise_shape = noise, (batch_size, z_dim)
-        fits = isinstance(images, np.ndarray) and images.nbytes <= ops.room()
+        fits = isinstance(images, np.ndarray) and images.nbytes <= ops.free_memory()
         self.kept = ops.upload(images) if fits else None
         self.labels = None if labels is None else ops.asarray(labels)
         self.chosen = None  # indices of the newest batch
@@ -44,11 +44,11 @@ class Feed:
     def batch(self):
         """The next real images, (N, H, W, C) in [-1, 1], and their labels (N,) or None."""
         ops, N = self.ops, self.batches.batch_size
-        indices = ops.draw(self.choose, (N,), np.int64)
+        indices = ops.host_array(self.choose, (N,), np.int64)
         if self.kept is not None:
             x = self.kept[indices]
         else:
-            x = ops.draw(self.gather, (N, *self.images.shape[1:]), self.images.dtype)
+            x = ops.host_array(self.gather, (N, *self.images.shape[1:]), self.images.dtype)
         if x.dtype == np.uint8:
             x = to_unit(x)
         labels = None if self.labels is None else self.labels[indices]
@@ -56,7 +56,7 @@ class Feed:
 
     def noise(self):
         """A batch of z, (N, z_dim)."""
-        return self.ops.draw(
+        return self.ops.host_array(
             lambda: draw_noise(self.rng, *self.noise_shape, self.noise_kind),
             self.noise_shape,
             self.dtype,

@@ -1,41 +1,41 @@
 """In which way a run makes its steps: one by one, or on a GPU recorded once, as a CUDA graph.
 
 The trainer knows nothing of it. Its step does the same operations each time, on other draws; so it
-can be recorded (``backend/capture.py``), and what comes out is the same to the last bit.
+can be recorded (``backend/cuda/graph.py``), and what comes out is the same to the last bit.
 """
 
 import sys
 
 from ..backend import ops_of
-from .trainer import Step
+from ..gan.trainer import Step
 
-__all__ = ["Recorded", "Stepwise", "stepper"]
+__all__ = ["EagerStepper", "GraphStepper", "stepper_for"]
 
 
-def stepper(trainer):
-    """The fastest way to make the steps of this trainer: a `Recorded`, or a `Stepwise`.
+def stepper_for(trainer):
+    """The fastest way to make the steps of this trainer: a `GraphStepper`, or a `EagerStepper`.
 
     On a GPU a line on stderr says why, where it is not the former.
     """
     if ops_of(trainer.generator.theta).name == "numpy":
-        return Stepwise(trainer)
+        return EagerStepper(trainer)
     differs = _difference(trainer)
     if differs:
         _say(differs)
-        return Stepwise(trainer)
-    return Recorded(trainer)
+        return EagerStepper(trainer)
+    return GraphStepper(trainer)
 
 
-class Stepwise:
+class EagerStepper:
     """Makes the steps of a trainer one by one.
 
     Attributes
     ----------
-    most : int
+    max_steps : int
         Steps to be asked for at once.
     """
 
-    most = 1
+    max_steps = 1
 
     def __init__(self, trainer):
         self.trainer = trainer
@@ -50,16 +50,16 @@ class Stepwise:
         """Make no more steps, and give back the memory that was taken for them alone."""
 
 
-class Recorded(Stepwise):
+class GraphStepper(EagerStepper):
     """Makes the first step as it is, and all others from a recording.
 
     Where the step cannot be recorded, a line on stderr says why, and it goes on one by one.
     """
 
-    most = 10
+    max_steps = 10
 
     def __init__(self, trainer):
-        from ..backend.capture import Recorder  # only here: it needs CuPy
+        from ..backend.cuda.graph import Recorder  # only here: it needs CuPy
 
         super().__init__(trainer)
         self.recorder = Recorder(trainer.step)
@@ -75,9 +75,9 @@ class Recorded(Stepwise):
             steps -= 1
             if not steps:
                 return Step(*found[-1])
-        if self.most > 1 and not self.recorder.graph:
+        if self.max_steps > 1 and not self.recorder.graph:
             self.record()
-        if self.most == 1:
+        if self.max_steps == 1:
             return super().run(steps)
         found = self.recorder.run(steps)
         self.trainer.step_count += steps
@@ -90,10 +90,10 @@ class Recorded(Stepwise):
             self.recorder.record()
         except Exception as error:  # whatever it is: nothing has been computed yet
             _say(f"{type(error).__name__}: {error}".partition("\n")[0])
-            self.most = 1
+            self.max_steps = 1
         finally:
             self.trainer.step_count = count
-        if self.most == 1:
+        if self.max_steps == 1:
             self.close()
 
     def close(self):

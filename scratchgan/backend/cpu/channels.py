@@ -2,14 +2,14 @@
 
 ``a * x + b`` in plain NumPy walks through memory twice and fills a fresh array each time. Here
 the arrays are cut into blocks; all operations on a block follow each other while it is in cache,
-in threads, and the results are written into memory that is used again (see ``workers.py``).
+in threads, and the results are written into memory that is used again (see ``threads.py``).
 
 A channel is the last axis: x (..., C), and what belongs to a channel is (C,).
 """
 
 import numpy as np
 
-from .workers import buffer, empty, share
+from .threads import buffer, empty, share
 
 __all__ = [
     "add_bias_", "channel_affine", "channel_affine_grad", "channel_moments", "channel_sums",

@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["at_once", "buffer", "claim_cores", "empty", "matmul", "set_threads", "share"]
+__all__ = ["at_once", "buffer", "empty", "limit_blas_threads", "matmul", "set_threads", "share"]
 
 SMALL = 2_000_000  # bytes, below which waking a thread costs more than it saves
 LARGE = 1 << 20  # bytes, from which memory is kept for later use
@@ -67,7 +67,7 @@ class _State:
     """The threads, made when first needed; the libraries of BLAS; the memory."""
 
     threads = pool = None
-    claimed = False  # see `claim_cores`
+    claimed = False  # see `limit_blas_threads`
     blas = [lib for lib in ThreadpoolController().lib_controllers if lib.user_api == "blas"]
     limited = 0  # how many ask for one thread of BLAS
     before = ()  # the threads each library had
@@ -196,7 +196,7 @@ def matmul(a, b):
     return y
 
 
-def claim_cores():
+def limit_blas_threads():
     """From now on leave the cores to `share`: BLAS gets one thread for each product.
 
     The threads of BLAS keep their core busy for a while after each product, in case there should

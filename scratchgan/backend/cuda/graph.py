@@ -1,17 +1,18 @@
 """A training step recorded once, as a CUDA graph, and run many times by one launch each.
 
 A step of a small network is some hundred kernels that take less time than Python needs to start
-them. Recorded, they follow each other without Python. What was recorded reads and writes the same
-memory each time, so all that differs from step to step has to be in memory, too:
+them. Recorded, they follow each other without Python. What was recorded reads and writes the
+same memory each time, so all that differs from step to step has to be in memory, too:
 
 * **what the host draws** (noise, indices of images, masks, rates) lies in rows, one for each of
-  the next `BLOCK` steps, which are uploaded in one piece. ``ops.draw`` and ``ops.numbers`` are
-  where a step asks for it. The first time, the `Recorder` remembers what was asked for, and the
-  functions that draw it; it calls them again for each step to come, in the same order. (Those
-  that draw from different generators are called at once: for small networks drawing is what
-  takes longest.) The recorded step gets parts of the row that is current. Any other number of
-  the host (a loss's own, say, that changes as training goes on) stays what it was when the step
-  was recorded, and nothing tells: it must come by ``ops.numbers``;
+  the next `BLOCK` steps, which are uploaded in one piece. ``ops.host_array`` and
+  ``ops.host_scalars`` are where a step asks for it. The first time, the `Recorder` remembers
+  what was asked for, and the functions that draw it; it calls them again for each step to
+  come, in the same order. (Those that draw from different generators are called at once: for
+  small networks drawing is what takes longest.) The recorded step gets parts of the row that
+  is current. Any other number of the host (a loss's own, say, that changes as training goes on)
+  stays what it was when the step was recorded, and nothing tells: it must come by
+  ``ops.host_scalars``;
 * **which row is current** says a counter on the device, which the step itself counts up;
 * **what a step found** (losses) goes to the row of that number.
 
@@ -26,8 +27,8 @@ from functools import partial
 import cupy as cp
 import numpy as np
 
-from .cupy_ops import State
-from .workers import at_once
+from ..cpu.threads import at_once
+from .ops import State
 
 __all__ = ["BLOCK", "Recorder"]
 
@@ -41,8 +42,8 @@ class Recorder:
     Parameters
     ----------
     step : callable, () -> sequence of numbers on the device
-        It takes from the host what comes by ``ops.draw`` and ``ops.numbers``, does the same
-        operations each time, and waits for nothing.
+        It takes from the host what comes by ``ops.host_array`` and ``ops.host_scalars``, does
+        the same operations each time, and waits for nothing.
     """
 
     def __init__(self, step):
@@ -131,8 +132,8 @@ class Recorder:
         if not sys.is_finalizing():  # then CUDA may be gone already
             self.close()
 
-    def draw(self, make, shape, dtype, rng=None):
-        """For ``ops.draw``: an array on the device."""
+    def host_array(self, make, shape, dtype, rng=None):
+        """For ``ops.host_array``: an array on the device."""
         if self.parts is None:
             self._remember(make, shape, dtype, rng)
             return cp.asarray(np.asarray(make(), dtype))
@@ -141,12 +142,12 @@ class Recorder:
             raise RuntimeError("a step draws other numbers than the one before it")
         return part
 
-    def numbers(self, make, count):
-        """For ``ops.numbers``: numbers the first time, then places on the device."""
+    def host_scalars(self, make, count):
+        """For ``ops.host_scalars``: numbers the first time, then places on the device."""
         if self.parts is None:
             self._remember(make, (count,), float)
             return make()
-        part = self.draw(make, (count,), float)
+        part = self.host_array(make, (count,), float)
         return [part[i] for i in range(count)]
 
     def _remember(self, make, shape, dtype, rng=None):

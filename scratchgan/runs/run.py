@@ -20,6 +20,10 @@ from tqdm import tqdm
 from .. import plots
 from ..backend import get_backend, ops_of
 from ..files import remove_leftovers, write_atomically
+from ..gan.build import build, make_generator
+from ..gan.config import Config
+from ..gan.source import draw_noise
+from ..gan.trainer import generate
 from .checkpoint import (
     CheckpointError,
     below,
@@ -27,12 +31,9 @@ from .checkpoint import (
     read_checkpoint,
     save_checkpoint,
 )  # fmt: skip
-from .config import Config, build, make_generator
-from .feed import draw_noise
-from .graph import stepper
 from .monitor import Monitor, spread
+from .steps import stepper_for
 from .stopping import asked_to_stop
-from .trainer import generate
 
 __all__ = ["Stopped", "load_generator", "samples_of_classes", "train"]
 
@@ -121,7 +122,7 @@ class _Run:
         self.monitor = Monitor(spread(trainer.images[:SPREAD]), config.smooth)
         self.on_host = ops_of(trainer.generator.theta).name == "numpy"
         self.last = None  # what the newest step found
-        self.stepper = stepper(trainer)
+        self.stepper = stepper_for(trainer)
 
     def go_on_to(self, steps):
         """Train up to step ``steps``, saving as it goes."""
@@ -143,7 +144,7 @@ class _Run:
         ):
             self.since = time.perf_counter(), trainer.step_count
             while trainer.step_count < steps and not flag:
-                n = min(self.stepper.most, steps - trainer.step_count, *self.until_due())
+                n = min(self.stepper.max_steps, steps - trainer.step_count, *self.until_due())
                 self.last = self.stepper.run(n)
                 bar.update(n * size)
                 if trainer.step_count % METRICS_EVERY == 0 or trainer.step_count == steps:

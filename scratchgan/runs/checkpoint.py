@@ -14,7 +14,7 @@ import numpy as np
 from safetensors import SafetensorError
 
 from ..files import read_arrays, write_arrays
-from .config import Config
+from ..gan.config import Config
 from .monitor import DivergenceError
 
 __all__ = [
@@ -173,6 +173,6 @@ def _generators(trainer):
     """The trainer's own random generator, and that of every layer that draws."""
     found = {"trainer": trainer.rng}
     for name in ("generator", "discriminator"):
-        of_layers = getattr(trainer, name).generators()
+        of_layers = getattr(trainer, name).rngs()
         found |= {f"{name}/{key}": generator for key, generator in of_layers.items()}
     return found
