@@ -101,9 +101,10 @@ def train(config, images, out, *, steps, backend="auto", resume=False, save_ever
             print(f"no checkpoint in {out} yet: starting at step 0", file=sys.stderr)
         n = COLUMNS_OF_CLASS if config.condition else FIXED
         fixed_noise = draw_noise(trainer.rng, n, trainer.z_dim, config.noise)
-        (out / "samples").mkdir(parents=True, exist_ok=True)
+        out.mkdir(parents=True, exist_ok=True)
         _write_text(config_file, about)
         _write_text(out / "metrics.csv", ",".join(COLUMNS) + "\n")
+    (out / "samples").mkdir(exist_ok=True)
     print(f"{config.model} on {config.data}, backend {ops.name}, into {out}", file=sys.stderr)
     run = _Run(trainer, config, out, fixed_noise, save_every)
     try:
