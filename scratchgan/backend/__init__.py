@@ -38,7 +38,7 @@ _NO_HEADERS = (
     "pip install 'cupy-cuda12x[ctk]' (or 'cupy-cuda13x[ctk]')"
 )
 
-_host = cpu_ops  # the module that computes on NumPy arrays, chosen by `get_backend`
+_host: ModuleType = cpu_ops  # the module that computes on NumPy arrays, chosen by `get_backend`
 
 
 class BackendError(RuntimeError):
@@ -49,9 +49,9 @@ def get_backend(name: str | ModuleType = "auto") -> ModuleType:
     """Choose a backend.
 
     Two backends compute on NumPy arrays, "numpy" and "reference", and an array does not tell which
-    of them made it. So the choice between the two holds for the whole process: whoever asks for
-    "numpy" or "reference" last (or for "auto" without a GPU, which is "numpy") chooses what
-    computes on every NumPy array from then on. In the beginning it is "numpy".
+    of them made it. So this choice holds for the whole process: the last call for "numpy" or
+    "reference" (or for "auto" without a GPU, which is "numpy") decides which of the two computes
+    on every NumPy array from then on. In the beginning it is "numpy".
 
     Parameters
     ----------
@@ -73,7 +73,14 @@ def get_backend(name: str | ModuleType = "auto") -> ModuleType:
         Any other name.
     """
     global _host
-    ops = _find(name)
+    if getattr(name, "name", None) in NAMES:
+        ops: Any = name
+    elif name in ("auto", "cupy"):
+        ops = _cupy() if name == "cupy" else _cupy_or_numpy()
+    elif name in NAMES:
+        ops = reference if name == "reference" else cpu_ops
+    else:
+        raise ValueError(f"backend: expected one of {', '.join(NAMES)}, got {name!r}")
     if ops.on_host:
         _host = ops
     return ops
@@ -88,26 +95,18 @@ def ops_of(x: Array) -> ModuleType:
     raise TypeError(f"expected a NumPy or CuPy array, got {type(x).__name__}")
 
 
-def _find(name):
-    """Find the module of `get_backend`."""
-    if getattr(name, "name", None) in NAMES:
-        return name
-    if name not in NAMES:
-        raise ValueError(f"backend: expected one of {', '.join(NAMES)}, got {name!r}")
-    if name in ("numpy", "reference"):
-        return reference if name == "reference" else cpu_ops
+def _cupy_or_numpy():
+    """Return CuPy's backend if it works, else NumPy's."""
     try:
         return _cupy()
     except BackendError as error:
-        if name == "cupy":
-            raise
         if str(error) != _NO_PACKAGE:  # CuPy was installed to be used
             print(f"backend numpy: {error}", file=sys.stderr)
         return cpu_ops
 
 
 def _cupy():
-    """Import ``cuda/ops.py`` and compute a little: that proves driver, compiler and cuBLAS."""
+    """Import CuPy's backend and compute a little: that proves driver, compiler and cuBLAS."""
     if importlib.util.find_spec("cupy") is None:
         raise BackendError(_NO_PACKAGE)
     failure = _BROKEN  # a missing shared library, say

@@ -10,7 +10,6 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
-from itertools import pairwise
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -75,7 +74,7 @@ def share(work, N, bytes_each, block):
     _make_threads()
     pieces = -(-N // max(1, block // bytes_each))
     pieces = min(N, -(-pieces // _State.threads) * _State.threads)  # as many for each thread
-    slices = [slice(*ends) for ends in pairwise(N * i // pieces for i in range(pieces + 1))]
+    slices = [slice(N * i // pieces, N * (i + 1) // pieces) for i in range(pieces)]
     threads = 1 if N * bytes_each < SMALL else _State.threads
     shares = [slices[i::threads] for i in range(min(threads, pieces))]
     # With several threads here, those of BLAS would wait for each other at every copy.
