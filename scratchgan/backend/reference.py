@@ -89,7 +89,7 @@ def limit_blas_threads():
 
 
 def matmul(a, b):
-    """a b.  (R, K), (K, C) -> (R, C)."""
+    """Matrix product a b.  (R, K), (K, C) -> (R, C)."""
     return a @ b
 
 

@@ -107,7 +107,7 @@ def _make_threads():
 
 
 def matmul(a, b):
-    """a b, in several threads if it is long.  (R, K), (K, C) -> (R, C)."""
+    """Matrix product a b, in several threads if it is long.  (R, K), (K, C) -> (R, C)."""
     (R, K), C = a.shape, b.shape[1]
     work = 2 * R * K * C
     if K != 1 and work < LONG:

@@ -53,7 +53,7 @@ def allow_tf32(allowed):
 
 
 def matmul(a, b):
-    """a b, for matrices on the device.  (R, K), (K, O) -> (R, O).
+    """Matrix product a b, on the device.  (R, K), (K, O) -> (R, O).
 
     Parameters
     ----------
