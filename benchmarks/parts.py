@@ -16,7 +16,7 @@ import numpy as np
 from machine import copy_ceiling, describe, gemm_ceiling
 from step import OF_IMAGES, Ours
 
-from scratchgan.backend.cpu import ops as numpy_ops
+from scratchgan.backend.cpu import ops
 
 # How many arrays of the size of its largest one an operation reads and writes.
 PASSES = {
@@ -71,7 +71,7 @@ def main():
 
 def watch(name):
     """Time every call of an operation from now on, and count its work: FLOPs or bytes."""
-    function = getattr(numpy_ops, name)
+    function = getattr(ops, name)
     part = SimpleNamespace(seconds=0.0, calls=0, work=0)
 
     def timed(*arguments):
@@ -86,7 +86,7 @@ def watch(name):
             part.work += PASSES[name] * max(math.prod(a.shape) * a.itemsize for a in arrays)
         return result
 
-    setattr(numpy_ops, name, timed)
+    setattr(ops, name, timed)
     return part
 
 

@@ -165,7 +165,7 @@ def interpolate(real, fake, rng):
         alpha * real + (1 - alpha) * fake, alpha ~ U(0, 1).  Gulrajani et al., algorithm 1.
     """
     shape = (len(real),) + (1,) * (real.ndim - 1)
-    alpha = ops_of(real).draw(lambda: rng.random(shape), shape, real.dtype)
+    alpha = ops_of(real).host_array(lambda: rng.random(shape), shape, real.dtype)
     return alpha * real + (1 - alpha) * fake
 
 
@@ -185,7 +185,7 @@ def around(real, rng, scale=0.5):
     array (N, ...)
     """
     shape = real.shape
-    noise = ops_of(real).draw(lambda: rng.standard_normal(shape), shape, real.dtype)
+    noise = ops_of(real).host_array(lambda: rng.standard_normal(shape), shape, real.dtype)
     return real + scale * real.std() * noise
 
 

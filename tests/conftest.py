@@ -3,11 +3,19 @@ import signal
 import pytest
 from hypothesis import settings
 
-from scratchgan import BackendError, get_backend
+from scratchgan import BackendError, backend, get_backend
 
 # The same examples on every run: a red test means that the code has changed.
 settings.register_profile("scratchgan", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("scratchgan")
+
+
+@pytest.fixture(autouse=True)
+def same_host_backend():
+    """A test that chooses what computes on NumPy arrays chooses for itself alone."""
+    before = backend._host
+    yield
+    backend._host = before
 
 
 @pytest.fixture(scope="session")

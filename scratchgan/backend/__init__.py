@@ -1,58 +1,69 @@
-"""Where arrays live: NumPy on the host, or CuPy on a CUDA device.
+"""Where arrays live and what computes on them: NumPy on the host, or CuPy on a CUDA device.
 
-A backend is a module of plain functions. ``numpy_ops`` is the reference and always there;
-``cupy_ops`` has the same names with the same signatures and is imported only when asked for.
+A backend is a module of plain functions. ``reference.py`` is the one to read; ``cpu/ops.py`` and
+``cuda/ops.py`` have the same names with the same arguments, and are fast.
 
     ops = get_backend("auto")    # chosen once, when a network is initialised
-    ops = ops_of(x)              # inside a layer: wherever x lives, its result lives too
+    ops = ops_of(x)              # inside a layer: its result lives where x lives
 """
 
 import importlib
 import importlib.util
 import sys
+from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from .cpu import ops as numpy_ops
+from . import reference
+from .cpu import ops as cpu_ops
 
-__all__ = ["Array", "BackendError", "get_backend", "ops_of"]
+__all__ = ["NAMES", "Array", "BackendError", "get_backend", "ops_of"]
 
 Array: TypeAlias = Any  # np.ndarray, or cupy.ndarray
 
-NAMES = ("auto", "numpy", "cupy")
+NAMES = ("auto", "numpy", "cupy", "reference")
 
 _NO_PACKAGE = (
     "backend 'cupy' needs CuPy, which is not installed: "
     "pip install -e '.[cuda12]' (or '.[cuda13]', whichever your driver supports)"
 )
+_BROKEN = "CuPy is installed but cannot be imported: {}"
 _NO_DEVICE = (
-    "backend 'cupy' needs a CUDA device and none was found ({reason}): "
+    "backend 'cupy' needs a CUDA device and none was found ({}): "
     "check that nvidia-smi lists one, or use --backend numpy"
 )
 _NO_HEADERS = (
-    "CuPy cannot compile its kernels ({reason}): install the CUDA headers with "
+    "CuPy cannot compile its kernels ({}): install the CUDA headers with "
     "pip install 'cupy-cuda12x[ctk]' (or 'cupy-cuda13x[ctk]')"
 )
 
+_host: ModuleType = cpu_ops  # the module that computes on NumPy arrays, chosen by `get_backend`
+
 
 class BackendError(RuntimeError):
-    """The backend asked for cannot be used here; the message is one line with the cure."""
+    """The backend cannot be used on this machine; the message is one line and says what to do."""
 
 
-def get_backend(name="auto"):
-    """The module of array operations called ``name``.
+def get_backend(name: str | ModuleType = "auto") -> ModuleType:
+    """Choose a backend.
+
+    Two backends compute on NumPy arrays, "numpy" and "reference", and an array does not tell which
+    of them made it. So this choice holds for the whole process: the last call for "numpy" or
+    "reference" (or for "auto" without a GPU, which is "numpy") decides which of the two computes
+    on every NumPy array from then on. In the beginning it is "numpy".
 
     Parameters
     ----------
-    name : {"auto", "numpy", "cupy"} or module
-        "auto" takes CuPy when it is installed and a CUDA device works, else NumPy; the ``name``
-        attribute of the result says which. A backend module is returned as it is.
+    name : {"auto", "numpy", "cupy", "reference"} or module
+        "auto" takes CuPy when it is installed and a CUDA device works, else NumPy. "reference" is
+        plain, slow NumPy, to be read and followed in a debugger. A backend module stands for its
+        own name.
 
     Returns
     -------
     module
-        ``numpy_ops`` or ``cupy_ops``.
+        The functions listed in ``reference.py``; its ``name`` is "numpy", "cupy" or "reference".
 
     Raises
     ------
@@ -61,52 +72,53 @@ def get_backend(name="auto"):
     ValueError
         Any other name.
     """
+    global _host
     if getattr(name, "name", None) in NAMES:
-        return name
-    if name not in NAMES:
-        raise ValueError(f"backend {name!r} given, one of {', '.join(NAMES)} wanted")
-    if name == "numpy":
-        return numpy_ops
+        ops: Any = name
+    elif name in ("auto", "cupy"):
+        ops = _cupy() if name == "cupy" else _cupy_or_numpy()
+    elif name in NAMES:
+        ops = reference if name == "reference" else cpu_ops
+    else:
+        raise ValueError(f"backend: expected one of {', '.join(NAMES)}, got {name!r}")
+    if ops.on_host:
+        _host = ops
+    return ops
+
+
+def ops_of(x: Array) -> ModuleType:
+    """Return the backend module that computes on the array ``x``; see `get_backend`."""
+    if isinstance(x, np.ndarray):
+        return _host
+    if type(x).__module__.partition(".")[0] == "cupy":
+        return importlib.import_module(f"{__name__}.cuda.ops")
+    raise TypeError(f"expected a NumPy or CuPy array, got {type(x).__name__}")
+
+
+def _cupy_or_numpy():
+    """Return CuPy's backend if it works, else NumPy's."""
     try:
         return _cupy()
     except BackendError as error:
-        if name == "cupy":
-            raise
         if str(error) != _NO_PACKAGE:  # CuPy was installed to be used
             print(f"backend numpy: {error}", file=sys.stderr)
-        return numpy_ops
+        return cpu_ops
 
 
 def _cupy():
-    """Import ``cupy_ops`` and compute a little: that proves driver, compiler and cuBLAS."""
+    """Import CuPy's backend and compute a little: that proves driver, compiler and cuBLAS."""
     if importlib.util.find_spec("cupy") is None:
         raise BackendError(_NO_PACKAGE)
+    failure = _BROKEN  # a missing shared library, say
     try:
-        cupy_ops = importlib.import_module(f"{__name__}.cuda.ops")
-    except ImportError as error:  # installed, but broken: a missing shared library, say
-        raise BackendError(f"CuPy is installed but cannot be imported: {_line(error)}") from error
-    if not cupy_ops.device_count():
-        raise BackendError(_NO_DEVICE.format(reason="the CUDA driver reports no device"))
-    try:
-        ones = cupy_ops.asarray(np.ones((2, 2), np.float32))
+        cuda_ops = importlib.import_module(f"{__name__}.cuda.ops")
+        failure = _NO_DEVICE
+        if not cuda_ops.device_count():
+            raise RuntimeError("the CUDA driver reports no device")
+        ones = cuda_ops.asarray(np.ones((2, 2), np.float32))
+        failure = _NO_HEADERS
+        cuda_ops.to_host(cuda_ops.sigmoid(ones @ ones))
     except Exception as error:
-        raise BackendError(_NO_DEVICE.format(reason=_line(error))) from error
-    try:
-        cupy_ops.to_host(cupy_ops.sigmoid(ones @ ones))
-    except Exception as error:
-        raise BackendError(_NO_HEADERS.format(reason=_line(error))) from error
-    return cupy_ops
-
-
-def _line(error):
-    """The first line of an error's message, or its type where it has none."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-def ops_of(x):
-    """The backend module that the array ``x`` belongs to."""
-    if isinstance(x, np.ndarray):
-        return numpy_ops
-    if type(x).__module__.partition(".")[0] == "cupy":
-        return importlib.import_module(f"{__name__}.cuda.ops")
-    raise TypeError(f"{type(x).__name__} given, a NumPy or CuPy array wanted")
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise BackendError(failure.format(lines[0])) from error
+    return cuda_ops

@@ -1,5 +1,7 @@
-"""Convolution as three matrix products: the code to read. ``conv_fast.py`` is what NumPy runs; on
-CuPy, ``cupy_conv.py`` does as here, with im2col and col2im by ``kernels/conv.cu``.
+"""Convolution as three matrix products: the code to read.
+
+``cpu/conv.py`` computes the same faster; ``cuda/conv.py`` does as here, with kernels for im2col and
+col2im.
 
 Letters: x (N, H, W, C) images, w (KH, KW, C, O) weights, y (N, Y, X, O) output, SH and SW the
 strides. Unfold x so that each output pixel has its receptive field in one row,

@@ -52,7 +52,7 @@ class Embedding(Layer):
         """
         if self.theta is None:
             self.initialized()
-        on_host = ops_of(labels).name == "numpy"
+        on_host = ops_of(labels).on_host
         if labels.ndim != 1 or labels.dtype.kind not in "iu":
             raise ShapeError(
                 f"{self}: labels of shape {labels.shape} and dtype {labels.dtype} given, "

@@ -50,7 +50,7 @@ def softmax_cross_entropy(logits, labels):
     """
     N, K = logits.shape
     ops = ops_of(logits)
-    xp, on_host = ops.xp, ops.name == "numpy" or not isinstance(labels, ops.xp.ndarray)
+    xp, on_host = ops.xp, ops.on_host or not isinstance(labels, ops.xp.ndarray)
     labels = np.asarray(labels) if on_host else labels
     if labels.shape != (N,) or labels.dtype.kind not in "iu":
         raise ValueError(f"labels {labels.dtype} {labels.shape} given, {N} integers wanted")

@@ -121,7 +121,7 @@ class _Run:
         self.trainer, self.config, self.out = trainer, config, out
         self.fixed_noise, self.save_every = fixed_noise, save_every
         self.monitor = Monitor(spread(trainer.images[:SPREAD]), config.smooth)
-        self.on_host = ops_of(trainer.generator.theta).name == "numpy"
+        self.on_host = ops_of(trainer.generator.theta).on_host
         self.last = None  # what the newest step found
         self.stepper = stepper_for(trainer)
 

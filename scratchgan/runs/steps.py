@@ -17,7 +17,7 @@ def stepper_for(trainer):
 
     On a GPU a line on stderr says why, where it is not the former.
     """
-    if ops_of(trainer.generator.theta).name == "numpy":
+    if ops_of(trainer.generator.theta).on_host:
         return EagerStepper(trainer)
     differs = _difference(trainer)
     if differs:

@@ -8,8 +8,9 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from scratchgan import BackendError, get_backend
+from scratchgan import BackendError, Dense, get_backend
 from scratchgan.backend import ops_of
+from scratchgan.backend import reference as reference_ops
 from scratchgan.backend.cpu import ops as numpy_ops
 
 
@@ -23,8 +24,8 @@ def fail(message):
 
 
 def working():
-    """What is asked of ``cupy_ops``, as if there were a device."""
-    names = {"name": "cupy", "device_count": lambda: 1, "asarray": np.asarray}
+    """What is asked of ``cuda/ops.py``, as if there were a device."""
+    names = {"name": "cupy", "on_host": False, "device_count": lambda: 1, "asarray": np.asarray}
     return SimpleNamespace(**names, to_host=np.asarray, sigmoid=numpy_ops.sigmoid)
 
 
@@ -69,7 +70,9 @@ def test_numpy_and_a_module_as_it_is():
 
 @pytest.mark.parametrize("name", ["torch", "", None, 3, "NumPy"])
 def test_an_unknown_name_is_refused_and_the_known_ones_named(name):
-    with pytest.raises(ValueError, match=f"backend {name!r} given, one of auto, numpy, cupy"):
+    with pytest.raises(
+        ValueError, match=f"expected one of auto, numpy, cupy, reference, got {name!r}"
+    ):
         get_backend(name)
 
 
@@ -118,10 +121,44 @@ def test_a_broken_installation_is_told_from_a_missing_one(pretend):
     assert get_backend("auto") is numpy_ops
 
 
+def test_numpy_arrays_belong_to_the_backend_of_the_host_that_was_chosen_last(pretend):
+    x = np.zeros(3)
+    assert ops_of(x) is numpy_ops
+    assert get_backend("reference") is get_backend(reference_ops) is ops_of(x) is reference_ops
+    assert reference_ops.name == "reference"
+    pretend(working())
+    get_backend("cupy")  # says nothing about the host
+    assert ops_of(x) is reference_ops
+    assert get_backend("numpy") is ops_of(x) is numpy_ops
+    get_backend(reference_ops)
+    assert ops_of(x) is reference_ops
+    get_backend(numpy_ops)
+    assert ops_of(x) is numpy_ops
+
+
+def test_auto_on_the_host_is_numpy(no_package):
+    get_backend("reference")
+    assert get_backend("auto") is ops_of(np.zeros(3)) is numpy_ops
+
+
+def test_a_network_chooses_too():
+    network = Dense(3, 2).initialize(0, backend="reference")
+    assert ops_of(network.theta) is reference_ops
+    Dense(3, 2).initialize(0)
+    assert ops_of(network.theta) is numpy_ops
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_a_choice_is_forgotten_after_the_test(turn):
+    """The first turn chooses; the second would see it, as any other test would."""
+    assert ops_of(np.zeros(3)) is numpy_ops
+    get_backend("reference")
+
+
 def test_where_an_array_lives():
     assert ops_of(np.zeros(3)) is numpy_ops
     for other in (3.0, [1.0], None):
-        with pytest.raises(TypeError, match="given, a NumPy or CuPy array wanted"):
+        with pytest.raises(TypeError, match="expected a NumPy or CuPy array, got"):
             ops_of(other)
 
 

@@ -1,6 +1,6 @@
 """On a CUDA device: CuPy computes what NumPy computes, in layers, losses, optimisers, penalties.
 
-The single operations are compared in ``test_kernels.py``, on a device as on the CPU.
+The single operations are compared in ``test_cuda_ops.py``, on a device as on the CPU.
 """
 
 import numpy as np

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from scratchgan.backend import ops_of
-from scratchgan.backend.cpu import threads as workers
+from scratchgan.backend.cpu import threads as cpu_threads
 from scratchgan.data import ImageFolder
 from scratchgan.gan import Config, build
 from scratchgan.layers import Dropout
@@ -82,8 +82,8 @@ def test_schedules_reach_the_recording(ops, dtype):
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_each_layer_draws_in_a_thread_of_its_own(ops, monkeypatch, threads):
-    monkeypatch.setattr(workers._State, "threads", threads)
-    monkeypatch.setattr(workers._State, "pool", None)
+    monkeypatch.setattr(cpu_threads._State, "threads", threads)
+    monkeypatch.setattr(cpu_threads._State, "pool", None)
     own, other = (trainer_on(ops, "mlp", "float32", instance_noise=0.1) for _ in range(2))
     here, seen = threading.get_ident(), {}
 

@@ -339,7 +339,7 @@ def test_labels_of_an_embedding_by_itself():
     layer = Embedding(4, 2).initialize()
     with pytest.raises(ShapeError, match=r"Embedding\(4, 2\): labels of shape \(5, 1\) and dtype"):
         layer.forward(LABELS[:, None])
-    with pytest.raises(TypeError, match="list given, a NumPy or CuPy array wanted"):
+    with pytest.raises(TypeError, match="expected a NumPy or CuPy array, got list"):
         layer.forward([0, 1])
     with pytest.raises(RuntimeError, match="not initialised"):
         Embedding(4, 2).forward(LABELS)
@@ -352,7 +352,7 @@ def test_the_dtype_and_shape_of_x_are_seen_to(kind):
         net.forward((X, LABELS))
     with pytest.raises(ShapeError, match=r"shape \(5, \d+\) given, \(N, \d\) wanted"):
         net.forward((np.zeros((5, 9), "float32"), LABELS))
-    with pytest.raises(TypeError, match="list given, a NumPy or CuPy array wanted"):
+    with pytest.raises(TypeError, match="expected a NumPy or CuPy array, got list"):
         net.forward((X.tolist(), LABELS))
 
 

@@ -129,7 +129,7 @@ def test_what_is_not_real_is_refused(layer, shape, dtype):
 
 
 def test_what_is_no_array_is_refused():
-    with pytest.raises(TypeError, match="list given, a NumPy or CuPy array wanted"):
+    with pytest.raises(TypeError, match="expected a NumPy or CuPy array, got list"):
         Dense(2, 3).initialize().forward([[1.0, 2.0]])
 
 

@@ -2,31 +2,27 @@
 
 ``a * x + b`` in plain NumPy walks through memory twice and fills a fresh array each time. Here
 the arrays are cut into blocks; all operations on a block follow each other while it is in cache,
-in threads, and the results are written into memory that is used again (see ``threads.py``).
+in threads (``threads.py``), and the results are written into memory that is used again
+(``memory.py``).
 
-A channel is the last axis: x (..., C), and what belongs to a channel is (C,).
+A channel is the last axis: x (..., C), and what belongs to each channel is (C,).
 """
 
 import numpy as np
 
-from .threads import buffer, empty, share
-
-__all__ = [
-    "add_bias_", "channel_affine", "channel_affine_grad", "channel_moments", "channel_sums",
-    "leaky_relu", "leaky_relu_grad", "sum_rows",
-]  # fmt: skip
+from .memory import buffer, empty
+from .threads import share
 
 # Bytes of one array in a block. Smaller ones would stay in a nearer cache, but then threads meet
 # at Python's interpreter lock so often that two of them are slower than one.
 BLOCK = 4 << 20
 ROW = 2048  # numbers: a shorter row costs NumPy more for its start than for its length
-LONG = 256  # rows, from which it pays to make fewer and longer ones of them
+LONG = 256  # rows, from which it pays to join several of them into one
 CHUNK = 64  # rows whose sum in float32 is accurate enough
 
 
 def leaky_relu(x, slope):
     """x where x > 0, slope * x elsewhere; 0 <= slope <= 1."""
-    y = empty(x.shape, x.dtype)
 
     def work(x, y):
         if slope:
@@ -34,123 +30,117 @@ def leaky_relu(x, slope):
         else:
             np.clip(x, 0, np.inf, out=y)  # a third of the time of maximum(x, 0)
 
-    _blockwise(work, x.reshape(-1, 1), y.reshape(-1, 1))
-    return y
+    return _new(work, [x.reshape(-1, 1)]).reshape(x.shape)
 
 
 def leaky_relu_grad(dy, y, slope):
-    """dy where y > 0, slope * dy elsewhere: [y > 0] but at least slope is the factor of dy."""
-    dx = empty(dy.shape, dy.dtype)
+    """dx = dy times [y > 0], which is 0 or 1, but at least slope."""
 
     def work(dy, y, dx):
         dx[...] = np.greater(y, 0, out=buffer("positive", y.shape, bool))
         np.clip(dx, slope, 1, out=dx)
         dx *= dy
 
-    _blockwise(work, dy.reshape(-1, 1), y.reshape(-1, 1), dx.reshape(-1, 1))
-    return dx
+    return _new(work, [dy.reshape(-1, 1), y.reshape(-1, 1)]).reshape(dy.shape)
 
 
 def add_bias_(y, b):
-    """y += b, for y (..., C) and b (C,)."""
-    if not y.flags.c_contiguous:
+    """y += b.  (..., C), (C,)."""
+    if y.flags.c_contiguous:
+        _blockwise(lambda y, b: np.add(y, b, out=y), [y], [b])
+    else:
         y += b
-        return
-    (y,), (b,) = _wide([y], [b])
-
-    def work(y):
-        y += b
-
-    _blockwise(work, y)
 
 
 def sum_rows(a):
-    """Sum over the rows of (R, C) -> (C,), accurate for many rows.
+    """Sum over the rows, accurate for many of them.  (R, C) -> (C,).
 
     A running float32 sum of 10^5 numbers is wrong in the fourth digit, and BatchNorm's backward
     subtracts such sums from each other: so short sums in the array's dtype, then float64.
     """
     if len(a) <= CHUNK:
         return a.sum(0)
-    (wide,), _ = _wide([a], [])
-    total = sum(_blockwise(_sum, wide))  # float64
+    total = sum(_blockwise(_sum, [a]))  # of rows that were joined, float64
     return total.reshape(-1, a.shape[-1]).sum(0).astype(a.dtype)
 
 
-def channel_moments(x):
-    """Mean and variance of each channel: (..., C) -> (C,), (C,).
+def add_rows_(total, a):
+    """total += the sum over the rows of a.  (C,), (R, C)."""
+    total += sum_rows(a)
+
+
+def batch_moments_(running_mean, running_var, x, decay, eps):
+    """Mean and sigma = sqrt(variance + eps) of each channel, and their running averages.
 
     Each block has its own mean and sum of squares about it; those of two blocks combine as in
     Chan, Golub and LeVeque, "Updating formulae ... for computing sample variances", 1979.
     """
-    C = x.shape[-1]
-    (x,), _ = _wide([x], [])
+    C, dtype = x.shape[-1], x.dtype
 
     def work(x):
         n = x.size // C
         mean = _sum(x).reshape(-1, C).sum(0) / n  # (C,), float64
-        (x,), (rounded,) = _wide([x.reshape(-1, C)], [mean.astype(x.dtype)])
-        about = np.subtract(x, rounded, out=buffer("fused", x.shape, x.dtype))
+        (x,), (rounded,) = _wide([x.reshape(-1, C)], [mean.astype(dtype)])
+        about = np.subtract(x, rounded, out=buffer("channels", x.shape, dtype))
         about *= about
         return n, mean, _sum(about).reshape(-1, C).sum(0)
 
-    parts = _blockwise(work, x)
-    n, means, squares = (np.array(column) for column in zip(*parts, strict=True))
-    M = n.sum()
+    n, means, squares = map(np.array, zip(*_blockwise(work, [x]), strict=True))
+    M = x.size // C
     mean = n @ means / M
     var = (squares.sum(0) + n @ (means - mean) ** 2) / M
-    return mean.astype(x.dtype), var.astype(x.dtype)
+    mean, var = mean.astype(dtype), var.astype(dtype)
+    for running, batch in (running_mean, mean), (running_var, var * M / (M - 1)):
+        running *= decay
+        running += (1 - decay) * batch
+    return mean, np.sqrt(var + eps)
 
 
-def channel_affine(x, mean, a, b):
-    """a (x - mean) + b, channel by channel."""
-    y = empty(x.shape, x.dtype)
-    (x, out), (mean, a, b) = _wide([x, y], [mean, a, b])
+def batch_norm(x, mean, sigma, gamma, beta):
+    """y = gamma x̂ + beta, with x̂ = (x - mean) / sigma."""
 
-    def work(x, y):
+    def work(x, y, mean, scale, beta):
         np.subtract(x, mean, out=y)  # first, while nothing has been rounded yet
-        y *= a
-        y += b
+        y *= scale
+        y += beta
 
-    _blockwise(work, x, out)
-    return y
+    return _new(work, [x], [mean, gamma / sigma, beta])
 
 
-def channel_sums(dy, x, mean):
-    """Sum of dy and sum of (x - mean) dy of each channel: (C,), (C,)."""
-    C, dtype = x.shape[-1], x.dtype
-    (dy, x), (mean,) = _wide([dy, x], [mean])
+def batch_norm_sums_(dgamma, dbeta, dy, x, mean, sigma):
+    """s = sum of dy, q = sum of x̂ dy of each channel; dbeta += s and dgamma += q if not None."""
 
-    def work(dy, x):
-        product = np.subtract(x, mean, out=buffer("fused", x.shape, dtype))
+    def work(dy, x, mean):
+        product = np.subtract(x, mean, out=buffer("channels", x.shape, x.dtype))
         product *= dy
         return np.stack([_sum(dy), _sum(product)])
 
-    sums = sum(_blockwise(work, dy, x)).reshape(2, -1, C).sum(1)  # float64
-    return tuple(sums.astype(dtype))
+    sums = sum(_blockwise(work, [dy, x], [mean]))  # float64
+    s, q = sums.reshape(2, -1, x.shape[-1]).sum(1).astype(x.dtype)
+    q /= sigma
+    if dgamma is not None:
+        dgamma += q
+        dbeta += s
+    return s, q
 
 
-def channel_affine_grad(dy, x, mean, a, b, c):
-    """a dy + b (x - mean) + c, channel by channel."""
-    dx = empty(x.shape, x.dtype)
-    (dy, x, out), (mean, a, b, c) = _wide([dy, x, dx], [mean, a, b, c])
+def batch_norm_grad(dy, x, mean, sigma, gamma, s, q):
+    """dx = gamma (dy - s / M - x̂ q / M) / sigma = a dy + b (x - mean) + c."""
+    M, a = x.size // x.shape[-1], gamma / sigma
 
-    def work(dy, x, dx):
+    def work(dy, x, dx, mean, a, b, c):
         np.subtract(x, mean, out=dx)
         dx *= b
         dx += c
-        dx += np.multiply(dy, a, out=buffer("fused", dy.shape, dy.dtype))
+        dx += np.multiply(dy, a, out=buffer("channels", dy.shape, dy.dtype))
 
-    _blockwise(work, dy, x, out)
-    return dx
+    return _new(work, [dy, x], [mean, a, -a * q / (M * sigma), -a * s / M])
 
 
 def _wide(arrays, vectors):
-    """View (..., C) as rows of several pixels each, and repeat the (C,) to such a row."""
-    first = arrays[0]
-    C = first.shape[-1]
-    R = first.size // max(C, 1)
-    K = 1
+    """View arrays (..., C) as matrices of rows K*C long; repeat each vector (C,) K times."""
+    C = arrays[0].shape[-1]
+    R, K = arrays[0].size // max(C, 1), 1
     while R % (2 * K) == 0 and 2 * K * C <= ROW and R >= LONG * K:
         K *= 2
     wide = [a.reshape(R // K, K * C) for a in arrays]
@@ -167,12 +157,20 @@ def _sum(a):
     return total
 
 
-def _blockwise(work, *arrays):
-    """Do ``work`` on matching blocks of rows; a list of its results."""
-    rows, bytes_each = len(arrays[0]), arrays[0].shape[1] * arrays[0].itemsize
+def _new(work, arrays, vectors=()):
+    """Return a new array like the first one, whose blocks ``work`` fills."""
+    result = empty(arrays[0].shape, arrays[0].dtype)
+    _blockwise(work, [*arrays, result], vectors)
+    return result
+
+
+def _blockwise(work, arrays, vectors=()):
+    """Call ``work(*blocks, *vectors)`` on matching blocks of rows; return a list of its results."""
+    wide, vectors = _wide(arrays, vectors)
+    rows, bytes_each = len(wide[0]), wide[0].shape[1] * wide[0].itemsize
 
     def share_of(blocks):
-        return [work(*(a[b] for a in arrays)) for b in blocks]
+        return [work(*(a[b] for a in wide), *vectors) for b in blocks]
 
     shares = share(share_of, rows, bytes_each, BLOCK)
     return [result for results in shares for result in results]

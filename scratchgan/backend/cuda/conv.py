@@ -1,6 +1,6 @@
-"""Convolution on a CUDA device; see ``conv_reference.py`` for the formulas.
+"""Convolution on a CUDA device, by the formulas of ``conv_reference.py``.
 
-Patches are copied side by side (im2col), so that a product of two matrices does the rest.
+Kernels do im2col and col2im (``kernels/conv.cu``), cuBLAS the products of matrices.
 """
 
 import functools
@@ -12,8 +12,6 @@ from ..conv_reference import out_size
 from .gemm import matmul
 from .grids import for_columns
 from .launch import dense, kernel
-
-__all__ = ["conv2d", "conv2d_adjoint", "conv2d_weight_grad"]
 
 
 def conv2d(x, w, stride, padding):
@@ -45,29 +43,29 @@ def conv2d_weight_grad(x, dy, kernel, stride, padding):
 
 
 def _im2col(x, window, stride, padding):
-    """The patches of x as the rows of a matrix, (N*Y*X, KH*KW*C), and (Y, X)."""
+    """Copy the patches of x into the rows of a matrix, (N*Y*X, KH*KW*C); return it and (Y, X)."""
     N, H, W, C = x.shape
-    KH, KW = window
     geometry = _geometry((H, W), C, window, stride, padding)
-    Y, X = int(geometry[3]), int(geometry[4])
+    Y, X = map(int, geometry[3:5])
     (x,) = dense(x.dtype, x)
+    shape = N * Y * X, window[0] * window[1] * C
     if _patches_are_image((H, W), window, stride, padding):
-        return x.reshape(N * Y * X, KH * KW * C), (Y, X)
-    cols = cp.empty((N * Y * X, KH * KW * C), x.dtype)
-    grid, block = for_columns(*cols.shape, C, x.itemsize)
+        return x.reshape(shape), (Y, X)
+    cols = cp.empty(shape, x.dtype)
+    grid, block = for_columns(*shape, C, x.itemsize)
     kernel("im2col", x.dtype)(grid, block, (x, cols, np.int32(N), *geometry))
     return cols, (Y, X)
 
 
 @functools.cache
 def _geometry(size, C, window, stride, padding):
-    """Of a convolution, as the kernels take it: H, W, C, Y, X, KH, KW, SH, SW, top, left."""
+    """Return H, W, C, Y, X, KH, KW, SH, SW, top, left as the kernels take them."""
     out = (out_size(*each) for each in zip(size, window, stride, padding, strict=True))
     (top, _), (left, _) = padding
     return tuple(map(np.int32, (*size, C, *out, *window, *stride, top, left)))
 
 
 def _patches_are_image(size, window, stride, padding):
-    """Whether im2col would change nothing: patches of one pixel, or one patch of all."""
+    """Tell whether im2col would change nothing: patches of one pixel, or one patch of all."""
     pixels = tuple(window) == tuple(stride) == (1, 1)
     return not any(map(any, padding)) and (pixels or tuple(window) == tuple(size))

@@ -1,22 +1,21 @@
-"""A training step recorded once, as a CUDA graph, and run many times by one launch each.
+"""A training step recorded once, as a CUDA graph, and repeated by one launch for each step.
 
 A step of a small network is some hundred kernels that take less time than Python needs to start
-them. Recorded, they follow each other without Python. What was recorded reads and writes the
-same memory each time, so all that differs from step to step has to be in memory, too:
+them. Recorded, they follow each other without Python. A recording reads and writes the same
+memory each time. So all that differs from step to step has to be in memory, too:
 
-* **what the host draws** (noise, indices of images, masks, rates) lies in rows, one for each of
-  the next `BLOCK` steps, which are uploaded in one piece. ``ops.host_array`` and
-  ``ops.host_scalars`` are where a step asks for it. The first time, the `Recorder` remembers
-  what was asked for, and the functions that draw it; it calls them again for each step to
-  come, in the same order. (Those that draw from different generators are called at once: for
-  small networks drawing is what takes longest.) The recorded step gets parts of the row that
-  is current. Any other number of the host (a loss's own, say, that changes as training goes on)
-  stays what it was when the step was recorded, and nothing tells: it must come by
-  ``ops.host_scalars``;
-* **which row is current** says a counter on the device, which the step itself counts up;
-* **what a step found** (losses) goes to the row of that number.
+* **What the host makes** (noise, indices of images, masks, rates). A step asks for it by
+  ``ops.host_array`` and ``ops.host_scalars``. In the first step the `Recorder` remembers what was
+  asked for, and the functions that make it. Later it calls these functions, in the same order, for
+  the next `BLOCK` steps: each step has a row, all rows are uploaded in one piece, and the recorded
+  step reads parts of the current row. (Functions that draw from different generators are called
+  at once, in threads: in small networks drawing takes longest.) Any other number of the host, such
+  as one of a loss that changes as training goes on, stays what it was when the step was recorded,
+  and nobody notices: it must come by ``ops.host_scalars``.
+* **Which row is current.** A counter on the device says so; the step itself increases it.
+* **What a step found** (losses). It goes to the row of that number.
 
-Temporary arrays lie in a memory pool of the recorder's own, which nobody else draws from.
+Temporary arrays lie in a memory pool of the recorder's own, which nobody else takes from.
 """
 
 import math
@@ -30,9 +29,7 @@ import numpy as np
 from ..cpu.threads import at_once
 from .ops import State
 
-__all__ = ["BLOCK", "Recorder"]
-
-BLOCK = 5  # steps: while the device works on one block, the host draws the next
+BLOCK = 5  # steps: while the device works on one block, the host makes the next
 ALIGNED = 256  # bytes, as all memory on a device
 
 
@@ -49,13 +46,12 @@ class Recorder:
     def __init__(self, step):
         self.step = step
         self.stream, self.pool = cp.cuda.Stream(non_blocking=True), cp.cuda.MemoryPool(_fresh)
-        self.draws = []  # (function, shape, dtype) of each
-        self.groups = {None: []}  # which draws are from one generator; None: from shared ones
-        self.parts = None  # of the current row, on the device: one for each draw
-        self.graph = None
+        self.draws = []  # (function, shape, dtype) of each array that the step asks for
+        self.groups = {None: []}  # indices of the draws, by their generator; None: a shared one
+        self.parts = self.graph = None  # parts: the arrays of the current row, on the device
 
     def run_first(self):
-        """Run the step as it is, and remember what it draws.
+        """Run the step as it is, and remember what it asks for.
 
         On the way all kernels are compiled and all libraries set up: a recording could not.
 
@@ -65,20 +61,16 @@ class Recorder:
             What the step found.
         """
         with self._in_turn(self.pool):
-            found = self._asking(self.step)
-            starts = np.cumsum([0, *(_room(shape, dtype) for _, shape, dtype in self.draws)])
-            width = int(starts[-1]) // 8  # of a row, in int64, whatever they mean
-            self.host = np.zeros((BLOCK, width), np.int64)
-            self.rows = [self._parts_of(row, starts) for row in self.host]
-            self.block, self.row = (
-                cp.zeros((BLOCK, width), np.int64),
-                cp.zeros((1, width), np.int64),
-            )
-            self.parts = self._parts_of(self.row[0], starts)
+            found = self._ask()
+            width = sum(_width(shape, dtype) for _, shape, dtype in self.draws)
+            self.host = np.zeros((BLOCK, width), np.int64)  # bytes, whatever they mean
+            self.rows = [self._parts_of(row) for row in self.host]
+            self.block = cp.zeros((BLOCK, width), np.int64)
+            self.row = cp.zeros((1, width), np.int64)
+            self.parts = self._parts_of(self.row[0])
             self.position = cp.zeros(1, np.int64)
             self.found = cp.zeros((BLOCK, len(found)), found[0].dtype)
-            self._begin()
-            self._end(found)
+            self._count(lambda: found)
         return self.found[:1].copy()
 
     def record(self):
@@ -87,26 +79,25 @@ class Recorder:
         Raises
         ------
         Exception
-            Whatever is raised by a step that does what cannot be recorded.
+            Whatever CUDA or CuPy raises in a step that cannot be recorded.
         """
         with self._in_turn(self.pool):
             self.stream.begin_capture()
             try:
-                self._begin()
-                self._end(self._asking(self.step))
+                self._count(self._ask)
             except BaseException:
-                with suppress(Exception):  # that the capture is invalid is known
+                with suppress(Exception):  # the capture is invalid, as we know
                     self.stream.end_capture()
                 raise
             self.graph = self.stream.end_capture()
 
     def run(self, steps):
-        """Run so many steps, after `record`; the host has then drawn for these and no others.
+        """Run so many steps, after `record`; the host makes arrays for these and no others.
 
         Returns
         -------
         array (n, numbers)
-            What the last steps found, `BLOCK` of them at most.
+            What the last n steps found; n is `BLOCK` at most.
         """
         with self._in_turn():
             while steps:
@@ -120,7 +111,7 @@ class Recorder:
         return self.found[:n].copy()
 
     def close(self):
-        """Give back all memory; the recorder is of no more use.
+        """Give back all memory; the recorder cannot be used any more.
 
         A pool does not do so by itself: in CuPy 14.2 one that is dropped leaves its memory taken.
         """
@@ -133,67 +124,58 @@ class Recorder:
             self.close()
 
     def host_array(self, make, shape, dtype, rng=None):
-        """For ``ops.host_array``: an array on the device."""
+        """``ops.host_array`` in a step of this recorder: the next part of the current row."""
+        shape, dtype = tuple(shape), np.dtype(dtype)
         if self.parts is None:
-            self._remember(make, shape, dtype, rng)
+            self.groups.setdefault(rng and id(rng), []).append(len(self.draws))
+            self.draws.append((make, shape, dtype))
             return cp.asarray(np.asarray(make(), dtype))
         part = next(self.unasked, None)
-        if part is None or (part.shape, part.dtype) != (tuple(shape), np.dtype(dtype)):
+        if part is None or (part.shape, part.dtype) != (shape, dtype):
             raise RuntimeError("a step draws other numbers than the one before it")
         return part
 
     def host_scalars(self, make, count):
-        """For ``ops.host_scalars``: numbers the first time, then places on the device."""
-        if self.parts is None:
-            self._remember(make, (count,), float)
-            return make()
+        """``ops.host_scalars`` in a step of this recorder: arrays of one number on the device."""
         part = self.host_array(make, (count,), float)
         return [part[i] for i in range(count)]
 
-    def _remember(self, make, shape, dtype, rng=None):
-        """From now on, call ``make`` for each step."""
-        self.groups.setdefault(rng and id(rng), []).append(len(self.draws))
-        self.draws.append((make, shape, np.dtype(dtype)))
-
     def _draw(self, group, steps):
-        """Draw the numbers of a group for the next steps."""
+        """Make the arrays of a group for the next steps."""
         for parts in self.rows[:steps]:
             for i in group:
-                make, *_ = self.draws[i]
-                parts[i][...] = make()
+                parts[i][...] = self.draws[i][0]()
 
-    def _begin(self):
-        """Make the row of this step the current one."""
+    def _count(self, step):
+        """Make a row the current one, call the step, keep what it found, and count."""
         self.block.take(self.position, 0, self.row)
-
-    def _end(self, found):
-        """Keep what was found, and count."""
-        self.found[self.position] = cp.stack(list(found))[None]
+        self.found[self.position] = cp.stack(list(step()))[None]
         self.position += 1
 
-    def _asking(self, step):
-        """Call the step; what it draws, it asks this recorder for."""
+    def _ask(self):
+        """Call the step; it asks this recorder for its arrays."""
         self.unasked = iter(self.parts or ())
         State.recorder = self
         try:
-            found = step()
+            found = self.step()
         finally:
             State.recorder = None
         if next(self.unasked, None) is not None:
             raise RuntimeError("a step draws fewer numbers than the one before it")
         return found
 
-    def _parts_of(self, row, starts):
-        """The parts of a row that the draws have, on the host or on the device."""
-        parts = []
-        for start, (_, shape, dtype) in zip(starts[:-1] // 8, self.draws, strict=True):
-            whole = row[start : start + _room(shape, dtype) // 8].view(dtype)
-            parts.append(whole[: math.prod(shape)].reshape(shape))
+    def _parts_of(self, row):
+        """Views of a row, on the host or on the device, one for each draw."""
+        parts, start = [], 0
+        for _, shape, dtype in self.draws:
+            end = start + _width(shape, dtype)
+            parts.append(row[start:end].view(dtype)[: math.prod(shape)].reshape(shape))
+            start = end
         return parts
 
     @contextmanager
     def _in_turn(self, pool=None):
-        """Within, work is on this recorder's stream, after all before and before all after it."""
+        """Work on this recorder's stream, after all work before and before all work after it."""
         other = cp.cuda.get_current_stream()
         self.stream.wait_event(other.record())
         memory = cp.cuda.using_allocator(pool.malloc) if pool else nullcontext()
@@ -205,10 +187,10 @@ class Recorder:
 
 
 def _fresh(size):
-    """Memory for a recorder's pool, which has none idle that is large enough.
+    """Allocate memory for a recorder's pool, which has no idle block that is large enough.
 
-    Where CUDA has no more, a pool frees what is idle. But that may be memory of a step that is
-    being recorded just now, whose launches will write there: then it must not come so far.
+    If CUDA has no more, a pool frees its idle blocks. But while a step is being recorded, they may
+    be memory that the recording writes to: then MemoryError keeps the pool from freeing them.
     """
     try:
         return cp.cuda.MemoryPointer(cp.cuda.Memory(size), 0)
@@ -218,6 +200,6 @@ def _fresh(size):
         raise
 
 
-def _room(shape, dtype):
-    """Bytes that such an array takes up in a row."""
-    return -(-math.prod(shape) * dtype.itemsize // ALIGNED) * ALIGNED
+def _width(shape, dtype):
+    """Length of an array in a row, in numbers of 8 bytes."""
+    return -(-math.prod(shape) * dtype.itemsize // ALIGNED) * ALIGNED // 8

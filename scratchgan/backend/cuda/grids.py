@@ -1,9 +1,9 @@
-"""The kernels in ``kernels/*.cu``: what a compiler needs to know, and in which shape to start them.
+"""The kernels in ``kernels/*.cu``: their source, the compiler's options, and their grids.
 
-A kernel is a function that many threads run at once. Threads come in blocks of `THREADS`, blocks
-in a grid of (x, y); a kernel finds its share of the work from the numbers of its block and
+A kernel is a function that many threads run at once. Threads come in blocks of `THREADS`, and
+blocks in a grid of (x, y). A kernel finds its share of the work from the numbers of its block and
 thread, and is right in any grid. This file chooses the grids: enough blocks to fill a card, with
-enough work for each to be worth its start.
+enough work for each to be worth its start. It does not need CuPy.
 """
 
 import functools
@@ -15,16 +15,16 @@ FAMILIES = tuple(sorted(path.stem for path in FOLDER.glob("*.cu")))
 REALS = {"float32": "float", "float64": "double"}
 
 THREADS = 256  # of a block; a power of two
-WARP = 32  # threads that move in step: their loads are fast where they are neighbours
+WARP = 32  # threads that move in step: their loads are fast if they are neighbours
 PACK = 16  # bytes, the most that a thread loads at once
-MANY = 1024  # blocks, from which a card is full: from then on each does more
-TURNS = 8  # rows of a thread, at most, where it reads and writes them
-SUMMED = 32  # rows of a thread, at least, where it adds them up
+MANY = 1024  # blocks that fill a card: with more rows than that, each block does more
+TURNS = 8  # rows of a thread, at most, if it reads and writes them
+SUMMED = 32  # rows of a thread, at least, if it adds them up
 PARTS = 512  # blocks that add up, at most: another kernel has to combine their results
 
 
 def source(family):
-    """The text of one of the `FAMILIES`, with the files that it includes."""
+    """Read one of the `FAMILIES`, with the files that it includes."""
 
     def text(name):
         included = (FOLDER / name).read_text()
@@ -34,15 +34,15 @@ def source(family):
 
 
 def options(dtype):
-    """The compiler's arguments for arrays of this dtype."""
+    """Return the compiler's arguments for arrays of this dtype."""
     macros = f"-DREAL={REALS[str(dtype)]}", f"-DTHREADS={THREADS}"
-    # The last: what is in a kernel's file is for the device, its lambdas too.
+    # The last: all that is in a kernel's file is for the device, its lambdas too.
     return (*macros, "--std=c++17", "--device-as-default-execution-space")
 
 
 @functools.cache
 def families():
-    """The family of each kernel, by its name."""
+    """Map the name of each kernel to its family."""
     found = re.compile(r'extern "C" __global__ void (\w+)\(')
     return {name: family for family in FAMILIES for name in found.findall(source(family))}
 
@@ -55,9 +55,9 @@ def for_numbers(n, dtype):
 
 @functools.cache
 def for_columns(R, columns, C, itemsize):
-    """Grid and block to read and write (R, columns): a pack of a row for each thread, or a number.
+    """Grid and block to read and write (R, columns): each thread a pack of a row, or one number.
 
-    Packs where they fit into C, the numbers that lie side by side wherever they come from.
+    It is a pack if C is a multiple of it: C numbers lie side by side, wherever they come from.
     """
     lanes = PACK // itemsize
     wide = columns if C % lanes else columns // lanes
@@ -77,13 +77,13 @@ def for_sums(R, C):
 
 @functools.cache
 def for_partials(C):
-    """Grid and block to combine the partial results: they are short columns, so few at a time."""
+    """Grid and block to combine the partial results: columns are short, so a block takes few."""
     x, y = _block(C, widest=8)
     return (max(_ceil(C, x), 1), 1), (x, y)
 
 
 def _block(columns, widest=WARP):
-    """The shape of a block: as wide as the columns, to a power of two, and the rest rows."""
+    """Shape of a block: as wide as the columns, to a power of two, and the rest rows."""
     x = min(1 << max(columns - 1, 0).bit_length(), widest)
     return x, THREADS // x
 
@@ -94,5 +94,5 @@ def _ceil(a, b):
 
 
 def _limit(blocks):
-    """Into the range that CUDA allows for a grid's y."""
+    """Limit a number of blocks to what CUDA allows in a grid's y: 1 to 65535."""
     return min(max(blocks, 1), 65535)

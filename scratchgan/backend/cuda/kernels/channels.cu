@@ -1,8 +1,8 @@
-// What is done to each channel of (R, C) alike: R rows, in image layers one for each pixel.
+// Operations that do the same in each of R rows of (R, C): in image layers a row is a pixel.
 //
-// A block is blockDim.x columns wide and blockDim.y rows high, a column being LANES channels
-// where memory allows it, else one. The formulas hoist what depends on the channel alone out of
-// the loop over rows: the compiler sees it, as no array overlaps another (__restrict__).
+// A block is blockDim.x columns wide and blockDim.y rows high; a column is LANES channels if
+// memory is aligned for it, else one channel. The compiler computes what depends on the channel
+// alone once, before the loop over rows: it may, because no array overlaps another (__restrict__).
 
 #include "packs.cuh"
 
@@ -13,7 +13,7 @@ __device__ void down_columns(int R, int C, F f, A*... a) {
             lanes<L>(f, c, r * C + c, a...);
 }
 
-// f(c, a[r, c]...) for all rows r and channels c.
+// Calls f(c, a[r, c]...) for all rows r and channels c.
 template <typename F, typename... A>
 __device__ void each_channel(int R, int C, F f, A*... a) {
     if (C % LANES == 0 && aligned(a...))

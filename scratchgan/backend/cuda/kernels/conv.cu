@@ -2,8 +2,8 @@
 //
 //     cols[n, i, j, p, q, c] = x[n, i * SH + p - top, j * SW + q - left, c],  zero outside of x
 //
-// x (N, H, W, C), cols (N, Y, X, KH, KW, C). A block is blockDim.x columns wide, of LANES channels
-// where memory allows it, else one, and blockDim.y pixels high.
+// x (N, H, W, C), cols (N, Y, X, KH, KW, C). A block is blockDim.x columns wide and blockDim.y
+// pixels high; a column is LANES channels if memory is aligned for it, else one channel.
 
 #include "packs.cuh"
 
@@ -11,7 +11,7 @@ struct Geometry {
     int H, W, C, Y, X, KH, KW, SH, SW, top, left;
 };
 
-// f(pixel, column) for every one of the pixels and of the columns, L numbers each.
+// Calls f(pixel, column) for all pixels and all columns, L numbers at a time.
 template <int L, typename F>
 __device__ void each_place(int pixels, int columns, F f) {
     for (int k = (blockIdx.x * blockDim.x + threadIdx.x) * L; k < columns;
@@ -43,13 +43,13 @@ extern "C" __global__ void im2col(const REAL* x, REAL* cols, int N, int H, int W
         copy_patches<1>(x, cols, N, g);
 }
 
-// Each pixel of x gathers what was copied from it: at i, p with i * SH + p - top = its row, and j,
-// q likewise. No two threads write to one place.
+// Each pixel of x adds up the numbers of cols that im2col has copied from it: those at i, p with
+// i * SH + p - top = its row, and j, q likewise. So no two threads write to one place.
 template <int L>
 __device__ void gather(const REAL* cols, REAL* x, int N, Geometry g) {
     each_place<L>(N * g.H * g.W, g.C, [=](unsigned r, int c) {
         int row = r / g.W % g.H + g.top, column = r % g.W + g.left;
-        size_t first = (size_t)(r / g.W / g.H) * g.Y;  // of the image's rows in cols
+        size_t first = (size_t)(r / g.W / g.H) * g.Y;  // the image's first row of patches
         Pack<L> sum = {};
         for (int p = row % g.SH; p < g.KH && p <= row; p += g.SH) {
             int i = (row - p) / g.SH;

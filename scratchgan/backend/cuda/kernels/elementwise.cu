@@ -3,7 +3,7 @@
 #include "logistic.cuh"
 #include "packs.cuh"
 
-// x where x > 0, slope * x elsewhere. With slope 0 the latter is 0, also of -infinity.
+// x where x > 0, slope * x elsewhere. With slope 0 that is 0, also for x = -infinity.
 extern "C" __global__ void leaky_relu(const REAL* x, REAL* y, REAL slope, long long n) {
     each(n, [=](REAL& y, REAL x) { y = x > 0 ? x : slope > 0 || x != x ? slope * x : 0; }, y, x);
 }

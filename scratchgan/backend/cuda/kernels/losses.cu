@@ -3,8 +3,8 @@
 #include "logistic.cuh"
 #include "reduce.cuh"
 
-// value = mean of t softplus(-a) + (1 - t) softplus(a), slope = d value / da. The target t is one
-// for all, or with ``many`` one for each.
+// value = mean of t softplus(-a) + (1 - t) softplus(a), slope = d value / da. The target t is the
+// same for all logits a, or with ``many`` each has its own.
 extern "C" __global__ void binary_cross_entropy(const REAL* logits, REAL target,
                                                 const REAL* targets, int many, REAL* value,
                                                 REAL* slope, long long n) {

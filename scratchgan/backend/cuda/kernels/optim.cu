@@ -1,8 +1,9 @@
-// Optimisers, each one pass over the flat vectors. Coefficients come in double and are rounded
+// Optimisers, each one pass over the flat vectors. Coefficients are passed in double and rounded
 // once: in float, 1 - beta2 would be wrong in the fifth digit.
 //
-// What may change from step to step comes as a number; or, in a step that is recorded once and run
-// many times, as the place in memory where each step has its own (then `recorded` is not 0).
+// A rate that may change from step to step is passed as a number. In a step that is recorded once
+// and repeated (`recorded` is not 0), it is passed as the place in memory where the current step
+// has its value.
 
 #include "packs.cuh"
 
@@ -29,8 +30,8 @@ extern "C" __global__ void rmsprop(REAL* theta, const REAL* grad, REAL* square, 
     }, theta, grad, square);
 }
 
-// theta -= rate * m / (sqrt(v) + eps): rate and eps hold the corrections by 1 - beta^t, so that
-// they are all of the step that depends on t and lr.
+// theta -= rate * m / (sqrt(v) + eps). rate and eps hold the corrections by 1 - beta^t: nothing
+// else in the step depends on t and lr.
 extern "C" __global__ void adam(REAL* theta, const REAL* grad, REAL* m, REAL* v, double rate,
                                 const double* rate_now, double eps, const double* eps_now,
                                 int recorded, double beta1, double beta2, long long n) {

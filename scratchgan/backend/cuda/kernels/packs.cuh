@@ -1,6 +1,6 @@
 // Arrays read and written in packs of 16 bytes, the most that one thread moves at once.
 //
-// REAL is float or double, THREADS the number of threads in a block: see cuda.py.
+// REAL is float or double, THREADS the number of threads in a block: see grids.py.
 
 constexpr int LANES = 16 / sizeof(REAL);  // the numbers of a full pack
 
@@ -25,10 +25,11 @@ __device__ void store(REAL* a, size_t i, Pack<L> p) {
 }
 
 template <int L>
-__device__ void store(const REAL*, size_t, Pack<L>) {}  // what is const is read only
+__device__ void store(const REAL*, size_t, Pack<L>) {}  // a const array is only read
 
-// f(first, a[i]...), f(first + 1, a[i + 1]...), ... for L numbers of each array, written back to
-// those that are not const. Where f only writes an array, the compiler drops the load of it.
+// Calls f(first, a[i]...), f(first + 1, a[i + 1]...), ... for L numbers of each array, and writes
+// them back to the arrays that are not const. If f only writes an array, the compiler drops its
+// load.
 template <int L, typename F, typename... A>
 __device__ void lanes(F f, int first, size_t i, A*... a) {
     [&](auto... p) {
@@ -38,7 +39,8 @@ __device__ void lanes(F f, int first, size_t i, A*... a) {
     }(load<L>(a, i)...);
 }
 
-// f(a[i]...) for all n places; threads take turns, as many times as it needs.
+// Calls f(a[i]...) for all n places i. Each thread takes its place, then jumps over those of all
+// other threads to its next one.
 template <typename F, typename... A>
 __device__ void each(long long n, F f, A*... a) {
     auto ignore_lane = [&](int, auto&... numbers) { f(numbers...); };

@@ -1,8 +1,8 @@
-// Sums down the rows of (R, C): of gradients, and those of batch normalisation.
+// Sums over the rows of (R, C): for gradients of biases, and for batch normalisation.
 
 #include "reduce.cuh"
 
-// out = sum of the rows, or out += it.
+// out = the sum of the rows, or with ``add`` out += the sum.
 __device__ auto into(REAL* out, int add) {
     return [=](int c, double sum) { out[c] = (add ? out[c] : 0) + REAL(sum); };
 }
@@ -23,7 +23,7 @@ extern "C" __global__ void sum_rows_finish(const double* partials, REAL* out, in
     combine(many, C, partials, into(out, add));
 }
 
-// mean and sigma = sqrt(var + eps), and both taken into the running averages.
+// mean and sigma = sqrt(var + eps); mean and var are also taken into the running averages.
 __device__ auto into(REAL* mean, REAL* sigma, REAL* running_mean, REAL* running_var, double decay,
                      double eps) {
     return [=](int c, Moments of) {
@@ -38,8 +38,8 @@ __device__ auto into(REAL* mean, REAL* sigma, REAL* running_mean, REAL* running_
 extern "C" __global__ void batch_moments(const REAL* x, REAL* mean, REAL* sigma,
                                          REAL* running_mean, REAL* running_var, double decay,
                                          double eps, Moments* partials, int R, int C) {
-    // Distances from one of the numbers: if it lies far from the others, then the variance is as
-    // large as that, and the rounding of the difference below is small beside it.
+    // The sums are of distances to one of the numbers, the pivot. If it lies far from the others,
+    // then the variance is large, too, and the rounding of the difference below is small beside it.
     auto partial = [=](int c, size_t i, size_t step, int k) {
         REAL pivot = x[i], sum = 0, squares = 0;
 #pragma unroll 8

@@ -1,11 +1,11 @@
-// How to add up the rows of (R, C), each channel by itself.
+// Add up the rows of (R, C), each channel by itself.
 //
-// Two steps. The rows are dealt out to gridDim.y blocks, and each block leaves one partial result
-// a channel, (gridDim.y, C); then a second kernel, the "finish", combines these. Where one block
-// is enough, it finishes at once. What is added to what is fixed by the shape alone, so that the
-// same numbers give the same sums in every run.
+// There are two steps. gridDim.y blocks share the rows, and each block leaves one partial result
+// for each channel, (gridDim.y, C). Then a second kernel, the "finish", combines these. If one
+// block is enough, it finishes at once. The shape alone decides what is added to what: so the same
+// numbers give the same sums in every run.
 //
-// A thread adds up to CHUNK rows in REAL, from which on rounding would show, all else in double.
+// A thread adds up to CHUNK rows in REAL (with more, rounding would show), all else in double.
 
 __device__ double merge(double a, double b) { return a + b; }
 
@@ -15,8 +15,8 @@ struct Sums {
 
 __device__ Sums merge(Sums a, Sums b) { return {a.s + b.s, a.q + b.q}; }
 
-// Of n numbers, their mean and the sum of the squares of their distances to it. Two of these
-// combine as in Chan, Golub and LeVeque, "Updating formulae ... for computing sample variances".
+// The mean of n numbers, and the sum of the squares of their distances to it. Two of these combine
+// as in Chan, Golub and LeVeque, "Updating formulae ... for computing sample variances".
 struct Moments {
     double n, mean, squares;
 };
@@ -26,7 +26,7 @@ __device__ Moments merge(Moments a, Moments b) {
     return {n, a.mean + share * apart, a.squares + b.squares + share * a.n * apart * apart};
 }
 
-// The total of a block's threads, column by column; it is right in the threads of row 0.
+// Adds up the results of a block's threads, column by column; the threads of row 0 get the total.
 template <typename T>
 __device__ T down_block(T own) {
     __shared__ T parts[THREADS];
@@ -39,7 +39,7 @@ __device__ T down_block(T own) {
     return parts[t];
 }
 
-// First step: partial(c, i, step, k) is the result of channel c's k numbers at i, i + step, ...
+// First step: partial(c, i, step, k) is the result for channel c's k numbers at i, i + step, ...
 template <typename T, typename Partial, typename Finish>
 __device__ void reduce(int R, int C, T* partials, Partial partial, Finish finish) {
     constexpr int CHUNK = 64;
@@ -59,7 +59,7 @@ __device__ void reduce(int R, int C, T* partials, Partial partial, Finish finish
         partials[(size_t)blockIdx.y * C + c] = total;
 }
 
-// Second step, of that many partial results a channel.
+// Second step, for ``many`` partial results of each channel.
 template <typename T, typename Finish>
 __device__ void combine(int many, int C, const T* partials, Finish finish) {
     int c = blockIdx.x * blockDim.x + threadIdx.x;

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scratchgan.backend import conv_reference
-from scratchgan.backend.cpu import conv as conv_fast
-from scratchgan.backend.cpu import threads as workers
+from scratchgan.backend.cpu import conv
+from scratchgan.backend.cpu import threads as cpu_threads
 
 pairs = st.tuples(st.integers(1, 4), st.integers(1, 4))
 pads = st.tuples(*[st.tuples(st.integers(0, 2), st.integers(0, 2))] * 2)
@@ -16,7 +16,7 @@ pads = st.tuples(*[st.tuples(st.integers(0, 2), st.integers(0, 2))] * 2)
 @pytest.fixture(autouse=True)
 def all_threads_again():
     yield
-    workers.set_threads()
+    cpu_threads.set_threads()
 
 
 def compare(N, size, C, O, kernel, stride, padding, dtype, tolerance):  # noqa: E741
@@ -32,7 +32,7 @@ def compare(N, size, C, O, kernel, stride, padding, dtype, tolerance):  # noqa: 
     }
     for name, arguments in calls.items():
         wanted = getattr(conv_reference, name)(*arguments)
-        found = getattr(conv_fast, name)(*arguments)
+        found = getattr(conv, name)(*arguments)
         assert found.dtype == dtype and found.shape == wanted.shape
         assert np.abs(found - wanted).max() <= tolerance * np.abs(wanted).max(), name
 
@@ -40,19 +40,19 @@ def compare(N, size, C, O, kernel, stride, padding, dtype, tolerance):  # noqa: 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 9), pairs, pairs, pads, st.integers(1, 3), st.integers(1, 4), st.booleans())
 def test_any_kernel_stride_and_padding(N, kernel, stride, padding, C, O, share):  # noqa: E741
-    small, workers.SMALL = workers.SMALL, 0 if share else workers.SMALL
+    small, cpu_threads.SMALL = cpu_threads.SMALL, 0 if share else cpu_threads.SMALL
     try:
         compare(N, (7, 6), C, O, kernel, stride, padding, "float64", 1e-13)
     finally:
-        workers.SMALL = small
+        cpu_threads.SMALL = small
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_many_blocks_in_several_threads(threads, dtype, monkeypatch):
-    monkeypatch.setattr(conv_fast, "BLOCK", 20_000)
-    monkeypatch.setattr(workers, "SMALL", 0)
-    workers.set_threads(threads)
+    monkeypatch.setattr(conv, "BLOCK", 20_000)
+    monkeypatch.setattr(cpu_threads, "SMALL", 0)
+    cpu_threads.set_threads(threads)
     tolerance = 1e-5 if dtype == "float32" else 1e-13
     compare(23, (8, 8), 3, 5, (4, 4), (2, 2), ((1, 1), (1, 1)), dtype, tolerance)
 
@@ -63,4 +63,4 @@ def test_a_slice_of_a_larger_array_is_read_right():
     x, w = large[::2, 1:, :-1, 1:4], rng.standard_normal((3, 3, 3, 2))
     arguments = (w, (2, 2), ((0, 0), (0, 0)))
     wanted = conv_reference.conv2d(x, *arguments)
-    assert np.allclose(conv_fast.conv2d(x, *arguments), wanted, rtol=1e-13, atol=1e-13)
+    assert np.allclose(conv.conv2d(x, *arguments), wanted, rtol=1e-13, atol=1e-13)

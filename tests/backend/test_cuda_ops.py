@@ -1,10 +1,10 @@
-"""The CuPy backend against NumPy's: on the CPU by the shim, and on a device where there is one."""
+"""The CuPy backend against the reference: on the CPU by the shim, and on a device, if any."""
 
 import numpy as np
 import pytest
 
-from scratchgan.backend.cpu import ops as numpy_ops
-from scratchgan.backend.cuda import grids as cuda
+from scratchgan.backend import reference
+from scratchgan.backend.cuda import grids
 
 from ..compare import assert_close
 from ..cuda import device, shim
@@ -35,7 +35,7 @@ def ops(request, monkeypatch):
 def compare(ops, name, dtype, *arguments, skip=0):
     """Call both backends: the same results, and arguments left alone or changed the same way.
 
-    NumPy computes in float64, from the same numbers. On the device an array starts ``skip``
+    The reference computes in float64, from the same numbers. On the device an array starts ``skip``
     numbers after where it could: not all memory is aligned for packs.
     """
     arrays = [i for i, a in enumerate(arguments) if isinstance(a, np.ndarray)]
@@ -46,7 +46,7 @@ def compare(ops, name, dtype, *arguments, skip=0):
         flat = ops.asarray(np.concatenate([np.zeros(skip, dtype), rounded.ravel()]))
         given[i] = flat[skip:].reshape(rounded.shape)
     found = getattr(ops, name)(*given), *(given[i] for i in arrays)
-    exact = getattr(numpy_ops, name)(*wanted), *(wanted[i] for i in arrays)
+    exact = getattr(reference, name)(*wanted), *(wanted[i] for i in arrays)
     for f, e in zip(_flat(found), _flat(exact), strict=True):
         assert f.dtype == dtype, name
         assert_close(ops.to_host(f), e, TOLERANCE[dtype], name)
@@ -107,7 +107,7 @@ def test_extreme_numbers(ops, dtype):
     with np.errstate(all="ignore"):
         for name, *parameters in calls:
             found = ops.to_host(getattr(ops, name)(ops.asarray(x), *parameters))
-            wanted = getattr(numpy_ops, name)(x.astype(float), *parameters)
+            wanted = getattr(reference, name)(x.astype(float), *parameters)
             tiny = np.finfo(dtype).tiny  # smaller ones a device may set to zero
             np.testing.assert_allclose(found, wanted, rtol=TOLERANCE[dtype], atol=tiny)
 
@@ -169,11 +169,11 @@ def test_the_variance_of_values_far_from_zero(ops, dtype):
 def small_grids(monkeypatch):
     """As if a card were full of very few blocks: each of them has more to do."""
     for name, few in (("MANY", 1), ("PARTS", 2)):
-        monkeypatch.setattr(cuda, name, few)
-    for grid in (cuda.for_columns, cuda.for_sums):
+        monkeypatch.setattr(grids, name, few)
+    for grid in (grids.for_columns, grids.for_sums):
         grid.cache_clear()
     yield
-    for grid in (cuda.for_columns, cuda.for_sums):
+    for grid in (grids.for_columns, grids.for_sums):
         grid.cache_clear()
 
 
@@ -200,7 +200,7 @@ def test_arrays_that_are_not_contiguous(ops):
     a = ops.asarray(normal(6, 9))
     host = ops.to_host(a)
     b = ops.asarray(normal(6))
-    assert_close(ops.to_host(ops.sigmoid(a[:, :1])), numpy_ops.sigmoid(host[:, :1]), 1e-12)
+    assert_close(ops.to_host(ops.sigmoid(a[:, :1])), reference.sigmoid(host[:, :1]), 1e-12)
     assert_close(ops.to_host(ops.sum_rows(a[::2])), host[::2].sum(0), 1e-12)
     y = a.T
     ops.add_bias_(y, b)
@@ -239,7 +239,7 @@ CONVOLUTIONS = [
 @pytest.mark.parametrize(("shape", "out", "window", "stride", "padding"), CONVOLUTIONS)
 def test_convolutions(ops, dtype, skip, shape, out, window, stride, padding):
     x, w = normal(*shape), normal(*window, shape[-1], out, seed=1)
-    dy = normal(*numpy_ops.conv2d(x, w, stride, padding).shape, seed=2)
+    dy = normal(*reference.conv2d(x, w, stride, padding).shape, seed=2)
     compare(ops, "conv2d", dtype, x, w, stride, padding, skip=skip)
     compare(ops, "conv2d_adjoint", dtype, dy, w, stride, padding, shape[1:3], skip=skip)
     compare(ops, "conv2d_weight_grad", dtype, x, dy, window, stride, padding, skip=skip)
@@ -253,7 +253,8 @@ def test_every_operation_is_called_above():
     called |= {"conv2d", "conv2d_adjoint", "conv2d_weight_grad", "matmul"}
     of_the_host = {"asarray", "limit_blas_threads", "device_count", "synchronize", "to_host", "xp"}
     of_the_host |= {"allow_tf32", "host_array", "host_scalars", "free_memory", "upload"}
-    assert called == set(numpy_ops.__all__) - of_the_host
+    of_the_host |= {"name", "on_host"}
+    assert called == set(reference.__all__) - of_the_host
 
 
 @pytest.fixture
@@ -276,7 +277,7 @@ def test_the_calls_above_run_every_kernel(watched):
         compare(ops, name, "float32", *arguments)
     shape, out, *geometry = CONVOLUTIONS[0]
     test_convolutions(ops, "float32", 0, shape, out, *geometry)
-    assert set(started) == set(cuda.families())
+    assert set(started) == set(grids.families())
 
 
 def test_an_operation_is_one_launch_and_a_sum_of_many_rows_is_two(watched):
@@ -293,11 +294,11 @@ def test_an_operation_is_one_launch_and_a_sum_of_many_rows_is_two(watched):
 @pytest.mark.parametrize("R", [1, 300, 70_000, 1_000_000])
 def test_grids(R, C):
     """Blocks are full, and there are enough of them for a card, and none without work."""
-    for grid, block in (cuda.for_columns(R, C, C, 4), cuda.for_sums(R, C), cuda.for_partials(C)):
-        assert block[0] * block[1] == cuda.THREADS
+    for grid, block in (grids.for_columns(R, C, C, 4), grids.for_sums(R, C), grids.for_partials(C)):
+        assert block[0] * block[1] == grids.THREADS
         assert 1 <= grid[1] <= 65535
         assert grid[0] * block[0] * 4 >= C
-    (across, down), (x, y) = cuda.for_sums(R, C)
+    (across, down), (x, y) = grids.for_sums(R, C)
     assert across * x >= C and (down - 1) * y < R
     if R * C >= 1e6:
-        assert 100 <= across * down <= cuda.PARTS
+        assert 100 <= across * down <= grids.PARTS

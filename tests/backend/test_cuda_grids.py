@@ -5,7 +5,7 @@ from fnmatch import fnmatch
 
 import pytest
 
-from scratchgan.backend.cuda import grids as cuda
+from scratchgan.backend.cuda import grids
 
 from ..cuda import nvrtc
 
@@ -24,46 +24,48 @@ def compiler():
 
 @pytest.mark.cuda_check
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-@pytest.mark.parametrize("dtype", cuda.REALS)
+@pytest.mark.parametrize("dtype", grids.REALS)
 def test_every_kernel_compiles_for_every_card(compiler, dtype, architecture):
-    options = (*cuda.options(dtype), f"--gpu-architecture={architecture}", "-ftz=true")  # as CuPy
-    for family in cuda.FAMILIES:
-        code, log = nvrtc.compile(compiler, cuda.source(family), options)
+    options = (*grids.options(dtype), f"--gpu-architecture={architecture}", "-ftz=true")  # as CuPy
+    for family in grids.FAMILIES:
+        code, log = nvrtc.compile(compiler, grids.source(family), options)
         assert not log or "are deprecated" in log  # no warnings, but one of the card's age
-        for name, own in cuda.families().items():
+        for name, own in grids.families().items():
             assert own != family or name.encode() in code
 
 
 @pytest.mark.cuda_check
 def test_the_compiler_refuses_what_is_wrong(compiler):
     with pytest.raises(RuntimeError, match='identifier "nothing" is undefined'):
-        nvrtc.compile(compiler, cuda.source("optim") + "REAL x = nothing;", cuda.options("float32"))
+        nvrtc.compile(
+            compiler, grids.source("optim") + "REAL x = nothing;", grids.options("float32")
+        )
 
 
 @pytest.mark.cuda_check
 def test_memory_is_moved_in_packs(compiler):
     """Of 16 bytes: four floats at once. The compiler drops the load of what is only written."""
-    options = (*cuda.options("float32"), "--gpu-architecture=compute_80")
+    options = (*grids.options("float32"), "--gpu-architecture=compute_80")
     for family, name, loads, stores in [
         ("elementwise", "leaky_relu_grad", 2, 1),
         ("optim", "adam", 4, 3),
         ("channels", "batch_norm", 1, 1),
         ("conv", "im2col", 1, 1),
     ]:
-        code, _ = nvrtc.compile(compiler, cuda.source(family), options)
+        code, _ = nvrtc.compile(compiler, grids.source(family), options)
         own = code.decode().partition(f".entry {name}(")[2].partition("\n}")[0]
         assert own.count("st.global.v4.f32") >= stores, name
         assert own.count(".v4.f32 \t{") >= loads, name
 
 
 def test_every_file_with_kernels_is_a_family():
-    assert set(cuda.families().values()) == set(cuda.FAMILIES)
-    assert len(cuda.families()) == sum(cuda.source(f).count("__global__") for f in cuda.FAMILIES)
+    assert set(grids.families().values()) == set(grids.FAMILIES)
+    assert len(grids.families()) == sum(grids.source(f).count("__global__") for f in grids.FAMILIES)
 
 
 def test_an_installed_package_has_the_sources():
-    settings = tomllib.loads((cuda.FOLDER.parents[2] / "pyproject.toml").read_text())
-    patterns = settings["tool"]["setuptools"]["package-data"]["scratchgan.backend"]
-    files = [path.relative_to(cuda.FOLDER.parent).as_posix() for path in cuda.FOLDER.iterdir()]
-    assert len(files) > len(cuda.FAMILIES)
+    settings = tomllib.loads((grids.FOLDER.parents[3] / "pyproject.toml").read_text())
+    patterns = settings["tool"]["setuptools"]["package-data"]["scratchgan.backend.cuda"]
+    files = [path.relative_to(grids.FOLDER.parent).as_posix() for path in grids.FOLDER.iterdir()]
+    assert len(files) > len(grids.FAMILIES)
     assert all(any(fnmatch(file, pattern) for pattern in patterns) for file in files)

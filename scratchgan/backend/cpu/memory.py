@@ -1,0 +1,84 @@
+"""Memory for large arrays, used again and again.
+
+Fresh memory costs a page fault every 4 KiB, which takes longer than writing the page. So `empty`
+hands out the memory of earlier arrays that nobody uses any more, and `buffer` keeps one array for
+each thread and each name.
+"""
+
+import threading
+import weakref
+
+import numpy as np
+
+LARGE = 1 << 20  # bytes, from which memory is kept for later use
+SLACK = 1.25  # how much may be kept, used or free, relative to the most that was ever in use
+
+
+class Memory:
+    """Blocks of memory that are free, the longest unused first.
+
+    They may be more than what is in use now, because the sizes that a training step needs change
+    from one part of it to the next.
+    """
+
+    def __init__(self):
+        self.free = []
+        self.free_bytes = self.used = self.most_used = 0
+        # Not a plain lock: Python may delete an array, which calls give_back, at any point.
+        self.lock = threading.RLock()
+
+    def take(self, size):
+        """Return a free block of exactly ``size`` bytes, or a new one."""
+        with self.lock:
+            self.used += size
+            self.most_used = max(self.most_used, self.used)
+            for i in reversed(range(len(self.free))):
+                if self.free[i].size == size:
+                    self.free_bytes -= size
+                    return self.free.pop(i)
+        return np.empty(size, np.uint8)
+
+    def give_back(self, block):
+        """Keep a block for later use, and drop the longest unused ones that are too many."""
+        with self.lock:
+            self.used -= block.size
+            self.free.append(block)
+            self.free_bytes += block.size
+            while self.used + self.free_bytes > SLACK * self.most_used:
+                self.free_bytes -= self.free.pop(0).size
+
+
+_memory = Memory()
+_buffers = threading.local()
+
+
+def start_anew():
+    """Forget all blocks, in a forked child: another thread may have held the lock."""
+    global _memory
+    _memory = Memory()
+
+
+def empty(shape, dtype):
+    """Return an array as np.empty does; a large one in memory that an earlier array has left.
+
+    The memory is free again when the array and all its views are gone.
+    """
+    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    if size < LARGE:
+        return np.empty(shape, dtype)
+    memory = _memory
+    block = memory.take(size)
+    # Not a view of the block, but of its buffer: then every view has this very array as its base,
+    # and the array lives as long as any of them.
+    array = np.frombuffer(memoryview(block), dtype)
+    weakref.finalize(array, memory.give_back, block).atexit = False
+    return array.reshape(shape)
+
+
+def buffer(name, shape, dtype):
+    """Return this thread's own array of that name, with the values that its last use has left."""
+    buffers = vars(_buffers)
+    size, key = int(np.prod(shape)), f"{name} {np.dtype(dtype)}"
+    if key not in buffers or buffers[key].size < size:
+        buffers[key] = np.empty(size, dtype)
+    return buffers[key][:size].reshape(shape)

@@ -1,0 +1,55 @@
+"""Optimisers on NumPy, one block of the flat vectors after the other.
+
+The four or five arrays of a block stay in cache from the first operation on them to the last.
+"""
+
+import numpy as np
+
+from .. import reference
+from .memory import buffer
+
+# Numbers in a block. In smaller blocks, which a nearer cache would hold, NumPy's start of an
+# operation takes longer than the operation.
+BLOCK = 131_072
+
+
+def sgd_(theta, grad, velocity, lr, momentum):
+    """velocity = momentum * velocity + grad;  theta -= lr * velocity."""
+    _blockwise(reference.sgd_, (theta, grad, velocity), lr, momentum)
+
+
+def rmsprop_(theta, grad, square, lr, alpha, eps):
+    """square = alpha * square + (1 - alpha) * grad^2;  theta -= lr * grad / (square^.5 + eps)."""
+    _blockwise(reference.rmsprop_, (theta, grad, square), lr, alpha, eps)
+
+
+def adam_(theta, grad, m, v, rate, beta1, beta2, eps):
+    """One step of Adam, written into theta, m and v; see ``reference.py``."""
+    _blockwise(_adam, (theta, grad, m, v), rate, beta1, beta2, eps)
+
+
+def ema_(mean, theta, decay):
+    """mean = decay * mean + (1 - decay) * theta."""
+    _blockwise(reference.ema_, (mean, theta), decay)
+
+
+def _adam(theta, grad, m, v, rate, beta1, beta2, eps):
+    """``reference.adam_``, with one temporary array that is kept."""
+    step = buffer("adam", grad.shape, grad.dtype)
+    m *= beta1
+    m += np.multiply(grad, 1 - beta1, out=step)
+    v *= beta2
+    np.multiply(grad, grad, out=step)
+    step *= 1 - beta2
+    v += step
+    np.sqrt(v, out=step)
+    step += eps
+    np.divide(m, step, out=step)
+    step *= rate
+    theta -= step
+
+
+def _blockwise(update, arrays, *numbers):
+    """Call ``update(*blocks, *numbers)`` on matching blocks of flat arrays."""
+    for start in range(0, arrays[0].size, BLOCK):
+        update(*(a[start : start + BLOCK] for a in arrays), *numbers)
