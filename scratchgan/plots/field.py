@@ -1,27 +1,30 @@
-"""What a discriminator thinks of the plane, and where it sends the generator's samples."""
+"""A discriminator's output over the plane, and where it sends the generator's samples."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..files import write_atomically
+from ..files import PathLike, write_atomically
 
 __all__ = ["field_frame"]
 
 
-def field_frame(path, real, fake, field, arrows, limit, title):
-    """Draw one frame: D's field in colour, real and generated points, arrows on the latter.
+def field_frame(
+    path: PathLike, real: np.ndarray, fake: np.ndarray, field: np.ndarray,
+    arrows: np.ndarray, limit: float, title: str,
+) -> None:  # fmt: skip
+    """Draw one frame: D's output in colour, real and generated points, arrows on the generated.
 
     Parameters
     ----------
     path : path-like
-        A PNG file.
+        The PNG file to write.
     real, fake : array (N, 2), (M, 2)
     field : array (S, S)
-        D's logits on a square of side 2 * limit; rows go up.
+        D's logits on a square of side 2 * limit; the first row is the lowest.
     arrows : array (K, 2), K <= M
-        For the first K fake points: the direction in which G's loss falls.
+        The direction in which G's loss falls, at each of the first K fake points.
     limit : float
-        The plane is drawn from -limit to limit.
+        Both coordinates are drawn from -limit to limit.
     title : str
     """
     figure = Figure(figsize=(6, 6), layout="constrained")
