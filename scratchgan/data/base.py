@@ -44,7 +44,7 @@ class Dataset(NamedTuple):
 def open_data(path: PathLike, kind: str) -> Iterator[BinaryIO]:
     """Open a file to read; whatever goes wrong in the with-block becomes a DataError.
 
-    Only want of memory stays what it is: it says nothing about the file.
+    A MemoryError is raised as it is, since it says nothing about the file.
 
     Parameters
     ----------

@@ -97,10 +97,8 @@ def _names(split, kind):
 def _find(folder, split):
     """The paths of a split's images and labels; None unless both are there."""
     for place in (folder, folder / "mnist"):
-        images, labels = (
-            [place / name for name in _names(split, kind) if os.path.isfile(place / name)]
-            for kind in ("images", "labels")
-        )
+        images = [place / name for name in _names(split, "images") if (place / name).is_file()]
+        labels = [place / name for name in _names(split, "labels") if (place / name).is_file()]
         if images and labels:
             return images[0], labels[0]
     return None

@@ -83,16 +83,16 @@ def decode(path: Path, size: int, channels: int) -> np.ndarray:
         side = min(width, height)
         left, top = (width - side) // 2, (height - side) // 2
         # Not ImageOps.fit: it cuts between pixels, and what lies outside bleeds in.
-        picture = _to_8_bits(picture.crop((left, top, left + side, top + side)), start)
+        square = _to_8_bits(picture.crop((left, top, left + side, top + side)), start)
         mode = "RGB" if channels == 3 else "L"
-        transparent = picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info
+        transparent = square.mode in ("LA", "PA", "RGBA") or "transparency" in square.info
         # Pillow weighs the colours of RGBA with their alpha when it resizes.
-        picture = picture.convert("RGBA" if transparent else mode)
-        picture = picture.resize((size, size), Image.Resampling.LANCZOS)
+        square = square.convert("RGBA" if transparent else mode)
+        square = square.resize((size, size), Image.Resampling.LANCZOS)
         if transparent:
-            white = Image.new("RGBA", picture.size, "white")
-            picture = Image.alpha_composite(white, picture).convert(mode)
-        return np.array(picture).reshape(size, size, channels)
+            white = Image.new("RGBA", square.size, "white")
+            square = Image.alpha_composite(white, square).convert(mode)
+        return np.array(square).reshape(size, size, channels)
 
 
 def _check_size(path, size):

@@ -31,11 +31,11 @@ def field_frame(
     axes = figure.subplots()
     middle, spread = np.median(field), max(np.abs(field - np.median(field)).max(), 1e-12)
     axes.imshow(
-        field, origin="lower", extent=[-limit, limit] * 2, cmap="PuOr_r", alpha=0.7,
+        field, origin="lower", extent=(-limit, limit, -limit, limit), cmap="PuOr_r", alpha=0.7,
         vmin=middle - spread, vmax=middle + spread, interpolation="bilinear",
     )  # fmt: skip
-    axes.scatter(*real.T, s=3, color="black", alpha=0.4, linewidths=0, label="real")
-    axes.scatter(*fake.T, s=5, color="#009E73", alpha=0.7, linewidths=0, label="generated")
+    axes.scatter(real[:, 0], real[:, 1], s=3, color="black", alpha=0.4, lw=0, label="real")
+    axes.scatter(fake[:, 0], fake[:, 1], s=5, color="#009E73", alpha=0.7, lw=0, label="generated")
     length = np.linalg.norm(arrows, axis=1).max(initial=1e-12)
     axes.quiver(
         *fake[: len(arrows)].T, *(arrows / length).T, color="#D55E00", width=0.003,
