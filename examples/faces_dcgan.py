@@ -12,7 +12,7 @@ image of it; --size, --channels and --width give those for other images.
 import sys
 
 from scratchgan.cli.train import exit_status, parser, train_from
-from scratchgan.data import DataError, Dataset, ImageFolder, load_images
+from scratchgan.data import DataError, load_folder, load_images
 from scratchgan.gan import dcgan_name
 
 
@@ -41,10 +41,7 @@ def main():
     if channels not in (1, 3):
         raise DataError(f"{options.images}: {channels} channels given, 1 or 3 wanted")
     options.model = dcgan_name(size, channels, options.width, options.upsample, options.dropout)
-    if data is None:
-        folder = ImageFolder(options.images, size, channels)
-        data = Dataset(folder, None, folder.folder.name)
-    train_from(options, data)
+    train_from(options, data or load_folder(options.images, size, channels))
 
 
 if __name__ == "__main__":

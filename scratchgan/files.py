@@ -3,19 +3,22 @@
 import os
 import secrets
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
-__all__ = ["read_arrays", "remove_leftovers", "write_arrays", "write_atomically"]
+__all__ = ["PathLike", "read_arrays", "remove_leftovers", "write_arrays", "write_atomically"]
 
-ABOUT = "scratchgan"  # under which a file's metadata have the text about its arrays
-CHECKSUM = "crc32"  # an array besides
+PathLike = str | os.PathLike[str]
+ABOUT = "scratchgan"  # in a file's metadata, the key of the text about its arrays
+CHECKSUM = "crc32"  # the name of one more array, the checksum
 
 
-def write_atomically(path, write):
+def write_atomically(path: PathLike, write: Callable[[BinaryIO], object]) -> None:
     """Write a file under another name in the same folder, then rename it.
 
     Whoever reads ``path`` finds the old file or the new one, never a part, whenever the process
@@ -40,34 +43,35 @@ def write_atomically(path, write):
     except OSError as error:
         if error.filename != str(temporary):
             raise
-        raise OSError(error.errno, error.strerror, str(path)) from error  # the name that was asked
+        # The name that the caller knows.
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def remove_leftovers(folder):
-    """Delete what `write_atomically` left half-written when its process was killed."""
+def remove_leftovers(folder: PathLike) -> None:
+    """Delete the half-written files of a `write_atomically` whose process was killed."""
     for path in Path(folder).glob(".*." + "[0-9a-f]" * 8 + ".tmp"):
         path.unlink(missing_ok=True)
 
 
-def write_arrays(path, arrays, about):
+def write_arrays(path: PathLike, arrays: dict[str, np.ndarray], about: str) -> None:
     """Write NumPy arrays by name, and a text about them, as a safetensors file."""
     arrays = arrays | {CHECKSUM: _checksum(arrays, about)}
     write_atomically(path, lambda file: file.write(save(arrays, {ABOUT: about})))
 
 
-def read_arrays(path):
-    """The arrays of a safetensors file, by name, and the text about them.
+def read_arrays(path: PathLike) -> tuple[dict[str, np.ndarray], str | None]:
+    """Read the arrays of a safetensors file by name, and the text about them.
 
-    Of a file that has no such text, being none of ours, no arrays, and None.
+    A file without such a text is from another program: it gives no arrays, and None.
 
     Raises
     ------
     OSError, SafetensorError
-        The file is missing or damaged.
+        If the file is missing or damaged.
     ValueError
-        It is not what `write_arrays` wrote: its checksum says so.
+        If the checksum says that the content is not what `write_arrays` wrote.
     """
     with safe_open(path, framework="numpy") as file:
         about = (file.metadata() or {}).get(ABOUT)
@@ -76,12 +80,12 @@ def read_arrays(path):
         arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     checksum = arrays.pop(CHECKSUM, None)
     if checksum is not None and not np.array_equal(checksum, _checksum(arrays, about)):
-        raise ValueError("its content is not what was written, by the checksum in it")
+        raise ValueError("the content differs from what was written: its checksum does not match")
     return arrays, about
 
 
 def _checksum(arrays, about):
-    """Of the text, and of all names, shapes and numbers."""
+    """CRC-32 of the text, and of all names, shapes and numbers."""
     crc = zlib.crc32(about.encode())
     for name in sorted(arrays):
         a = arrays[name].astype(arrays[name].dtype.newbyteorder("<"), copy=False)  # as in the file

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..backend import BackendError
-from ..data import ImageFolder, load_images, mnist
+from ..data import load_images, mnist
 from ..gan.conditional import CONDITIONS
 from ..gan.config import Config
 from ..gan.presets import PRESETS, RECIPE
@@ -126,10 +126,7 @@ def train_from(options, data):
     names = [f.name for f in fields(Config) if f.name not in ("data", "classes")]
     own = {name: getattr(options, name) for name in names}
     # So that a run is not resumed on other images:
-    if isinstance(data.images, ImageFolder):
-        digest = data.images.fingerprint()
-    else:
-        digest = f"{zlib.crc32(np.ascontiguousarray(data.images)):08x}"
+    digest = data.digest or f"{zlib.crc32(np.ascontiguousarray(data.images)):08x}"
     about = f"{data.name} {data.images.shape} {digest}"
     if options.condition and data.labels is not None:
         about += f", labels {zlib.crc32(np.ascontiguousarray(data.labels)):08x}"

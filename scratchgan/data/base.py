@@ -1,17 +1,24 @@
-"""What every reader of this floor shares: its error, its result, and a bounded read."""
+"""What all readers of data files share: an error, a result, and a bounded read."""
 
 import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
+from ..files import PathLike
+
+__all__ = ["MAX_BYTES", "DataError", "Dataset", "open_data", "read_payload"]
+
 MAX_BYTES = 4 << 30
-_CHUNK = 1 << 20
+CHUNK = 1 << 20
 
 
 class DataError(ValueError):
-    """A data file that cannot be used; says which file, what was read and what was wanted."""
+    """A data file cannot be used; the message says which, what it holds and what was expected."""
 
 
 class Dataset(NamedTuple):
@@ -21,26 +28,50 @@ class Dataset(NamedTuple):
     ----------
     images : ndarray of uint8, shape (N, H, W, C)
     labels : ndarray of uint8 or uint16, shape (N,), or None
-        uint16 where there are more than 256 classes; None where the file held none.
+        uint16 where there are more than 256 classes; None where the file holds no labels.
     name : str
+    digest : str or None
+        Fingerprint of a folder's files; None: the arrays themselves tell.
     """
 
     images: np.ndarray
     labels: np.ndarray | None
     name: str
+    digest: str | None = None
+
+
+@contextmanager
+def open_data(path: PathLike, kind: str) -> Iterator[BinaryIO]:
+    """Open a file to read; whatever goes wrong in the with-block becomes a DataError.
+
+    A MemoryError is raised as it is, since it says nothing about the file.
+
+    Parameters
+    ----------
+    path : path-like
+    kind : str
+        The expected kind of file, for errors.
+    """
+    # isfile first: opening a pipe would wait for ever.
+    if not os.path.isfile(path):
+        raise DataError(f"{path}: no such file; expected {kind}")
+    try:
+        with open(path, "rb") as file:
+            yield file
+    except (DataError, MemoryError):
+        raise
+    # Readers answer a damaged file with anything from struct.error to NotImplementedError.
+    except Exception as error:
+        raise DataError(f"{path}: expected {kind}, cannot be read: {error}") from error
 
 
 def read_payload(
-    stream: BinaryIO,
-    name: str | Path,
-    shape: tuple[int, ...],
-    dtype: np.dtype | type,
-    start: bytes = b"",
+    stream: BinaryIO, name: str | Path, shape: tuple[int, ...], dtype: type, start: bytes = b""
 ) -> np.ndarray:
     """Read the rest of a stream as exactly one array.
 
     Memory grows with the bytes that are really there, never with what a header claims, and a
-    compressed stream is not inflated beyond one byte more than wanted.
+    compressed stream is inflated by at most one byte more than expected.
 
     Parameters
     ----------
@@ -66,19 +97,19 @@ def read_payload(
         If a dimension is not positive, or more than `MAX_BYTES` are claimed, or fewer or more
         bytes are there than claimed.
     """
-    wanted = math.prod(shape) * np.dtype(dtype).itemsize
-    if min(shape, default=0) < 1 or wanted > MAX_BYTES:
+    expected = math.prod(shape) * np.dtype(dtype).itemsize
+    if min(shape, default=0) < 1 or expected > MAX_BYTES:
         raise DataError(
-            f"{name}: the header says shape {shape}; "
-            f"wanted dimensions of at least 1 and at most {MAX_BYTES} bytes in all"
+            f"{name}: expected dimensions of at least 1 and at most {MAX_BYTES} bytes in all, "
+            f"the header says shape {shape}"
         )
     buffer = bytearray(start)
-    while len(buffer) <= wanted:
-        chunk = stream.read(min(_CHUNK, wanted + 1 - len(buffer)))
+    while len(buffer) <= expected:
+        chunk = stream.read(min(CHUNK, expected + 1 - len(buffer)))
         if not chunk:
             break
         buffer += chunk
-    if len(buffer) != wanted:
-        read = "more" if len(buffer) > wanted else f"only {len(buffer)}"
-        raise DataError(f"{name}: read {read}, wanted {wanted} bytes of data for shape {shape}")
+    if len(buffer) != expected:
+        got = "more" if len(buffer) > expected else f"only {len(buffer)}"
+        raise DataError(f"{name}: expected {expected} bytes of data for shape {shape}, got {got}")
     return np.frombuffer(buffer, dtype)

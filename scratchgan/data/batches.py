@@ -1,9 +1,11 @@
-"""Batches of a data set: which images come next, and their values as a network wants them."""
+"""Batches of a data set: the order of its images, and their values as a network takes them."""
 
 from collections.abc import Mapping, Sized
 from typing import Any
 
 import numpy as np
+
+__all__ = ["Batches", "to_uint8", "to_unit"]
 
 
 def to_unit(images: np.ndarray) -> np.ndarray:
@@ -11,7 +13,7 @@ def to_unit(images: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    images : ndarray of uint8, any shape; also one of CuPy
+    images : ndarray of uint8, any shape; also a CuPy array
 
     Returns
     -------
@@ -42,8 +44,8 @@ def to_uint8(x: np.ndarray) -> np.ndarray:
 class Batches:
     """An endless sequence of shuffled index batches over a data set.
 
-    Every epoch has an order of its own, drawn when its first batch is asked for; what is left at
-    its end and fills no batch is dropped.
+    Every epoch has an order of its own, drawn when its first batch is asked for. The images left
+    at its end, fewer than a batch, are dropped.
 
     Parameters
     ----------
@@ -58,7 +60,7 @@ class Batches:
     epoch : int
         The current pass over the data, counted from 1; 0 before the first batch.
     position : int
-        How many images of the current epoch were given out.
+        How many images of the current epoch have been used.
     order : ndarray of int64, shape (N,)
         The order of the current epoch; empty before the first batch.
 
@@ -70,23 +72,21 @@ class Batches:
 
     def __init__(self, images: Sized, batch_size: int, rng: np.random.Generator):
         if not 1 <= batch_size <= len(images):
-            raise ValueError(
-                f"batch_size is {batch_size}; wanted 1 to {len(images)}, the number of images"
-            )
+            expected = f"1 to {len(images)}, the number of images"
+            raise ValueError(f"batch_size: expected {expected}, got {batch_size}")
         self.count = len(images)
         self.batch_size = batch_size
         self.rng = rng
-        self.epoch = 0
-        self.position = 0
+        self.epoch = self.position = 0
         self.order = np.empty(0, np.int64)
 
     def next(self) -> np.ndarray:
-        """Give the indices of the next batch.
+        """Return the indices of the next batch.
 
         Returns
         -------
         ndarray of int64, shape (batch_size,)
-            Its own copy.
+            A copy.
         """
         if self.position + self.batch_size > len(self.order):
             self.order = self.rng.permutation(self.count)
@@ -95,23 +95,8 @@ class Batches:
         self.position += self.batch_size
         return self.order[self.position - self.batch_size : self.position].copy()
 
-    def upcoming(self, batches: int) -> np.ndarray:
-        """Tell the indices of the batches to come, as far as they are known.
-
-        Parameters
-        ----------
-        batches : int
-            How many at most. Beyond the end of the epoch none are known yet.
-
-        Returns
-        -------
-        ndarray of int64, shape (n,)
-        """
-        known = (len(self.order) - self.position) // self.batch_size
-        return self.order[self.position :][: min(batches, known) * self.batch_size].copy()
-
     def state(self) -> dict[str, Any]:
-        """Give all that `restore` needs, besides the generator's own state.
+        """Return all that `restore` needs, besides the generator's own state.
 
         Returns
         -------
@@ -121,27 +106,25 @@ class Batches:
         return {"epoch": self.epoch, "position": self.position, "order": self.order.copy()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from where `state` was taken.
+        """Go back to where `state` was taken.
 
         Parameters
         ----------
         state : mapping
-            What `state` gave, for a data set of the same length.
+            From `state`, of batches of equally many images.
 
         Raises
         ------
         ValueError
-            If the state is of another data set, or damaged; nothing is changed then.
+            If the state belongs to another data set, or is damaged; nothing is changed then.
         """
         epoch, position = int(state["epoch"]), int(state["position"])
         order = np.array(state["order"], np.int64)
-        # Before the first batch there is no order yet.
-        wanted = np.arange(self.count if epoch else 0)
-        if not (
-            epoch >= 0 and 0 <= position <= len(order) and np.array_equal(np.sort(order), wanted)
-        ):
+        indices = np.arange(self.count if epoch else 0)  # before the first batch there is no order
+        whole = np.array_equal(np.sort(order), indices)
+        if not (epoch >= 0 and 0 <= position <= len(order) and whole):
             raise ValueError(
-                f"state of epoch {epoch}, position {position} and {order.size} indices; "
-                f"wanted one of a data set of {self.count} images"
+                f"state of the batches: expected one for a data set of {self.count} images, got "
+                f"epoch {epoch}, position {position} and {order.size} indices"
             )
         self.epoch, self.position, self.order = epoch, position, order

@@ -37,7 +37,7 @@ def swiss_roll(n: int, rng: np.random.Generator, *, noise: float = 0.05) -> np.n
 
 
 def two_moons(n: int, rng: np.random.Generator, *, noise: float = 0.05) -> np.ndarray:
-    """Draw from two interleaved half circles of radius 4/3: two modes that no line parts.
+    """Draw from two interleaved half circles of radius 4/3, which no straight line parts.
 
     s (cos a - 1/2, sin a - 1/4) + noise with s = +-4/3 and a uniform in [0, pi]; without noise
     the points lie in [-2, 2] x [-1, 1].

@@ -3,25 +3,24 @@
 import gzip
 import os
 import struct
-import zlib
-from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
-from ..files import write_atomically
-from .base import DataError, read_payload
+from ..files import PathLike, write_atomically
+from .base import DataError, open_data, read_payload
 
-_UNSIGNED_BYTE = 0x08
+__all__ = ["read_idx", "write_idx"]
+
+UNSIGNED_BYTE = 0x08
 
 
-def read_idx(path: str | os.PathLike) -> np.ndarray:
+def read_idx(path: PathLike) -> np.ndarray:
     """Read an IDX file of unsigned bytes.
 
     Parameters
     ----------
     path : path-like
-        The file; whether it is gzipped is decided by its first two bytes.
+        The file. Its first two bytes tell whether it is gzipped.
 
     Returns
     -------
@@ -32,37 +31,31 @@ def read_idx(path: str | os.PathLike) -> np.ndarray:
     DataError
         If the file is missing, damaged, of another type, or larger than `MAX_BYTES`.
     """
-    # isfile first: opening a pipe would wait for ever.
-    if not os.path.isfile(path):
-        raise DataError(f"{path}: no such file; wanted an IDX file")
-    try:
-        with open(path, "rb") as file:
-            gzipped = file.read(2) == b"\x1f\x8b"
-            file.seek(0)
-            return _parse(gzip.GzipFile(fileobj=file) if gzipped else file, os.fspath(path))
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read, wanted an IDX file: {error}") from error
+    with open_data(path, "an IDX file") as file:
+        gzipped = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        return _parse(gzip.GzipFile(fileobj=file) if gzipped else file, path)
 
 
-def _parse(stream: BinaryIO, name: str) -> np.ndarray:
+def _parse(stream, path):
     magic = stream.read(4)
-    if len(magic) < 4 or magic[:3] != bytes([0, 0, _UNSIGNED_BYTE]) or not 1 <= magic[3] <= 3:
+    if len(magic) < 4 or magic[:3] != bytes([0, 0, UNSIGNED_BYTE]) or not 1 <= magic[3] <= 3:
         raise DataError(
-            f"{name}: begins with '{magic.hex()}'; wanted the magic number of an IDX file of "
-            "unsigned bytes, '00000801' to '00000803'"
+            f"{path}: expected the magic number of an IDX file of unsigned bytes, '00000801' to "
+            f"'00000803', got '{magic.hex()}'"
         )
     ndim = magic[3]
     sizes = stream.read(4 * ndim)
     if len(sizes) < 4 * ndim:
-        raise DataError(f"{name}: ends inside its header; wanted {ndim} dimensions")
+        raise DataError(f"{path}: expected {ndim} dimensions, the file ends inside its header")
     shape = struct.unpack(f">{ndim}I", sizes)
-    return read_payload(stream, name, shape, np.uint8).reshape(shape)
+    return read_payload(stream, os.fspath(path), shape, np.uint8).reshape(shape)
 
 
-def write_idx(path: str | os.PathLike, array: np.ndarray) -> None:
+def write_idx(path: PathLike, array: np.ndarray) -> None:
     """Write a gzipped IDX file, whole or not at all.
 
-    The same array always gives the same bytes.
+    Equal arrays give equal bytes.
 
     Parameters
     ----------
@@ -77,17 +70,11 @@ def write_idx(path: str | os.PathLike, array: np.ndarray) -> None:
     OSError
         If the file cannot be written.
     """
-    path = Path(path)
     if array.dtype != np.uint8 or not 1 <= array.ndim <= 3 or array.size == 0:
         raise DataError(
-            f"{path}: got {array.dtype} of shape {array.shape} to write; "
-            "wanted uint8 with 1 to 3 dimensions, none of them empty"
+            f"{path}: expected a uint8 array of 1 to 3 dimensions, none of them empty, "
+            f"got {array.dtype} of shape {array.shape}"
         )
-    header = struct.pack(f">4B{array.ndim}I", 0, 0, _UNSIGNED_BYTE, array.ndim, *array.shape)
-
-    def write(file):
-        with gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as packed:
-            packed.write(header)
-            packed.write(np.ascontiguousarray(array))
-
-    write_atomically(path, write)
+    header = struct.pack(f">4B{array.ndim}I", 0, 0, UNSIGNED_BYTE, array.ndim, *array.shape)
+    content = gzip.compress(header + array.tobytes(), compresslevel=6, mtime=0)
+    write_atomically(path, lambda file: file.write(content))

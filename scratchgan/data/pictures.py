@@ -1,151 +1,135 @@
 """Picture files: found in a folder, checked by their headers, decoded to squares of bytes."""
 
 import os
-import warnings
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
-from tqdm import tqdm
+from PIL import Image, ImageOps
 
-from .base import DataError
+from .base import DataError, open_data
+
+__all__ = ["MAX_PIXELS", "SUFFIXES", "decode", "find_pictures"]
 
 MAX_PIXELS = 64_000_000
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
-# Named, because Pillow would try all it knows, down to PostScript, whatever the suffix is.
-_FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
-_ORIENTATION = 0x0112
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+# Without this list Pillow tries every format it knows, down to PostScript, whatever the suffix is.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 
 
-def find_pictures(folder: Path) -> tuple[list[str], list[str]]:
-    """List the images in a folder, and the folders in it that cannot be listed."""
-    entered, files, errors = set(), [], []
-    for place, folders, names in os.walk(folder, onerror=errors.append, followlinks=True):
+def find_pictures(folder: Path) -> list[str]:
+    """Find the images in a folder and its subfolders by their suffixes.
+
+    Hidden files and folders are skipped. Links are followed, and each folder is entered once.
+
+    Returns
+    -------
+    list of str
+        Sorted paths relative to the folder, with "/" between the parts. A subfolder that cannot
+        be listed is among them, as a file that cannot be read is.
+    """
+    entered, found = set(), []
+
+    def keep(error):
+        found.append(error.filename or folder)
+
+    for place, folders, files in os.walk(folder, onerror=keep, followlinks=True):
         real = os.path.realpath(place)
-        if real in entered:
+        if real in entered:  # by a link
             folders.clear()
             continue
         entered.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        files += [
-            os.path.join(place, name)
-            for name in names
-            if name.lower().endswith(SUFFIXES) and not name.startswith(".")
-        ]
-    bad = [error.filename or folder for error in errors]
-    relative = ([Path(p).relative_to(folder).as_posix() for p in part] for part in (files, bad))
-    return tuple(sorted(part) for part in relative)
-
-
-def lengths_of(paths: list[Path], workers: int) -> list[int | None]:
-    """Give the lengths of files in bytes; None for one that is no image or too big a one."""
-
-    def check(part: list[Path]) -> list[int | None]:
-        lengths = []
-        for path in part:
-            try:
-                with _open(path):
-                    lengths.append(os.path.getsize(path))
-            # A damaged file can end in almost any exception.
-            except Exception:
-                lengths.append(None)
-        return lengths
-
-    lengths = []
-    parts = [paths[k : k + 32] for k in range(0, len(paths), 32)]
-    pool = ThreadPoolExecutor(workers)
-    try:
-        with (
-            warnings.catch_warnings(),
-            tqdm(
-                total=len(paths), desc="images", unit="file", leave=False,
-                disable=len(paths) <= 1000,
-            ) as bar,
-        ):  # fmt: skip
-            # Pillow warns of big and of odd files; what matters of that is said by name.
-            warnings.simplefilter("ignore")
-            for part in pool.map(check, parts):
-                lengths += part
-                bar.update(len(part))
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return lengths
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[Image.Image]:
-    # isfile first: opening a pipe would wait for ever.
-    if not os.path.isfile(path):
-        raise DataError(f"{path}: no such file; wanted an image")
-    with open(path, "rb") as file:
-        _check_size(path, _webp_size(file.read(30)))
-        with Image.open(file, formats=_FORMATS) as picture:
-            _check_size(path, picture.size)
-            yield picture
-
-
-def _check_size(path: Path, size: tuple[int, int]) -> None:
-    if not 1 <= size[0] * size[1] <= MAX_PIXELS:
-        raise DataError(f"{path}: the header says {size}; wanted at most {MAX_PIXELS} pixels")
-
-
-def _webp_size(start: bytes) -> tuple[int, int]:
-    """Read the size of a WebP file, for whose pixels Pillow makes room when it opens it."""
-    kind = start[12:16] if start[:4] + start[8:12] == b"RIFFWEBP" and len(start) == 30 else None
-    if kind == b"VP8X":
-        return tuple(int.from_bytes(start[k : k + 3], "little") + 1 for k in (24, 27))
-    if kind == b"VP8L":
-        bits = int.from_bytes(start[21:25], "little")
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    if kind == b"VP8 ":
-        return tuple(int.from_bytes(start[k : k + 2], "little") & 0x3FFF for k in (26, 28))
-    return 1, 1
+        folders[:] = sorted(name for name in folders if name[0] != ".")
+        files = [name for name in files if name.lower().endswith(SUFFIXES) and name[0] != "."]
+        found += [os.path.join(place, name) for name in files]
+    return sorted(Path(path).relative_to(folder).as_posix() for path in found)
 
 
 def decode(path: Path, size: int, channels: int) -> np.ndarray:
-    """Read a picture upright, cut to the square in its middle and resized: uint8 (size, size, C).
+    """Read a picture upright, cut it to the square in its middle, and resize it.
 
-    Any exception can come of a damaged file.
+    Parameters
+    ----------
+    path : Path
+    size : int
+        Height and width of the result.
+    channels : {1, 3}
+        Grey or RGB.
+
+    Returns
+    -------
+    ndarray of uint8, shape (size, size, channels)
+
+    Raises
+    ------
+    DataError
+        If there is no such file, or it is damaged or none of `FORMATS`, or its header says more
+        than `MAX_PIXELS` pixels.
     """
-    with _open(path) as picture:
-        # A JPEG file is then decoded in a fraction of its size, still twice what is wanted.
-        picture.draft(None, (2 * size, 2 * size))
-        picture.load()
-        picture = _upright(picture)
-    width, height = picture.size
-    side = min(width, height)
-    left, top = (width - side) // 2, (height - side) // 2
-    picture = picture.crop((left, top, left + side, top + side))
+    with open_data(path, "an image") as file:
+        start = file.read(30)
+        _check_size(path, _webp_size(start))
+        with Image.open(file, formats=FORMATS) as picture:
+            _check_size(path, picture.size)
+            # A JPEG file is then decoded at a fraction of its size, still twice what is needed.
+            picture.draft(None, (2 * size, 2 * size))
+            picture.load()
+            try:
+                ImageOps.exif_transpose(picture, in_place=True)
+            except MemoryError:
+                raise
+            except Exception:  # damaged EXIF data: the pixels stay as they are
+                pass
+        width, height = picture.size
+        side = min(width, height)
+        left, top = (width - side) // 2, (height - side) // 2
+        # Not ImageOps.fit: it cuts between pixels, and what lies outside bleeds in.
+        square = _to_8_bits(picture.crop((left, top, left + side, top + side)), start)
+        mode = "RGB" if channels == 3 else "L"
+        transparent = square.mode in ("LA", "PA", "RGBA") or "transparency" in square.info
+        # Pillow weighs the colours of RGBA with their alpha when it resizes.
+        square = square.convert("RGBA" if transparent else mode)
+        square = square.resize((size, size), Image.Resampling.LANCZOS)
+        if transparent:
+            white = Image.new("RGBA", square.size, "white")
+            square = Image.alpha_composite(white, square).convert(mode)
+        return np.array(square).reshape(size, size, channels)
+
+
+def _check_size(path, size):
+    if not 1 <= size[0] * size[1] <= MAX_PIXELS:
+        raise DataError(f"{path}: expected at most {MAX_PIXELS} pixels, the header says {size}")
+
+
+def _webp_size(start):
+    """Width and height of a WebP file, from its first 30 bytes; (1, 1) for any other file.
+
+    Pillow allocates the pixels of a WebP file as soon as it opens it.
+    """
+
+    def number(i, j):
+        return int.from_bytes(start[i:j], "little")
+
+    bits = number(21, 25)
+    return {
+        b"WEBPVP8X": (number(24, 27) + 1, number(27, 30) + 1),
+        b"WEBPVP8L": ((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1),
+        b"WEBPVP8 ": (number(26, 28) & 0x3FFF, number(28, 30) & 0x3FFF),
+    }.get(start[8:16], (1, 1))
+
+
+def _to_8_bits(picture, start):
+    """Scale 16-bit grey to bytes, and a PNG file's transparent colour to the depth of its pixels.
+
+    Pillow tells that colour at the depth of the file, and decodes all other pixels to 8 bits.
+    """
+    clear = picture.info.get("transparency")
     if picture.mode.startswith("I"):
-        grey = (np.asarray(picture).astype(np.uint32) + 128) // 257
-        picture = Image.fromarray(grey.astype(np.uint8))
-    mode = "RGB" if channels == 3 else "L"
-    transparent = picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info
-    picture = picture.convert("RGBA" if transparent else mode)
-    # Of RGBA Pillow weighs the colours with their alpha.
-    picture = picture.resize((size, size), Image.Resampling.LANCZOS)
-    if transparent:
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture).convert(mode)
-    return np.array(picture).reshape(size, size, channels)
-
-
-def _upright(picture: Image.Image) -> Image.Image:
-    try:
-        method = _UPRIGHT.get(picture.getexif().get(_ORIENTATION))
-    # Damaged EXIF data leave the pixels as they are.
-    except Exception:
-        method = None
-    return picture if method is None else picture.transpose(method)
+        grey = np.asarray(picture).astype(np.uint32)
+        picture = Image.fromarray(((grey + 128) // 257).astype(np.uint8))
+        if clear is not None:
+            picture.putalpha(Image.fromarray(grey != clear).convert("L"))
+    elif clear is not None and picture.mode == "RGB":
+        picture.info["transparency"] = tuple(value >> start[24] - 8 for value in clear)
+    elif clear is not None and picture.mode in ("1", "L"):
+        picture.info["transparency"] = clear * 255 // (2 ** start[24] - 1)
+    return picture

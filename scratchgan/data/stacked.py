@@ -5,12 +5,14 @@ import numpy as np
 from .base import Dataset
 from .toys import check_count
 
+__all__ = ["stacked"]
+
 
 def stacked(images: np.ndarray, labels: np.ndarray, n: int, rng: np.random.Generator) -> Dataset:
     """Put three random digits into the red, green and blue of every image.
 
-    Each digit is drawn from all images alike, independently of the others. Metz et al., 2017
-    (unrolled GANs), and Srivastava et al., 2017 (VEEGAN), count modes on it.
+    Each digit is drawn uniformly from all images, independently of the others. Metz et al., 2017
+    (unrolled GANs), and Srivastava et al., 2017 (VEEGAN), count modes on such images.
 
     Parameters
     ----------
@@ -35,19 +37,17 @@ def stacked(images: np.ndarray, labels: np.ndarray, n: int, rng: np.random.Gener
     """
     images, labels = np.asarray(images), np.asarray(labels)
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 1 or images.size == 0:
-        raise ValueError(
-            f"images: {images.dtype} of shape {images.shape} given, uint8 (M, H, W, 1) wanted"
-        )
+        got = f"{images.dtype} of shape {images.shape}"
+        raise ValueError(f"images: expected uint8 (M, H, W, 1), got {got}")
     M, H, W, _ = images.shape
     if labels.dtype.kind not in "ui" or labels.shape != (M,):
-        raise ValueError(
-            f"labels: {labels.dtype} of shape {labels.shape} given, {M} integers wanted"
-        )
+        got = f"{labels.dtype} of shape {labels.shape}"
+        raise ValueError(f"labels: expected {M} integers, got {got}")
     if not 0 <= labels.min() <= labels.max() <= 9:
-        raise ValueError(f"labels: {labels.min()} to {labels.max()} given, digits 0 to 9 wanted")
+        raise ValueError(f"labels: expected digits 0 to 9, got {labels.min()} to {labels.max()}")
     check_count("n", n)
     picks = rng.integers(M, size=(n, 3))
-    # Filled by channels: one gather of all three would hold everything twice.
+    # One channel at a time: a gather of all three would hold everything twice.
     rgb = np.empty((n, H, W, 3), np.uint8)
     for c in range(3):
         rgb[..., c] = images[picks[:, c], :, :, 0]

@@ -1,4 +1,4 @@
-"""Mixtures of equal Gaussians in the plane, on which mode collapse is counted: a ring and a grid.
+"""Mixtures of equal Gaussians in the plane, a ring and a grid, on which lost modes are counted.
 
 Metz et al., 2017 (unrolled GANs); Srivastava et al., 2017 (VEEGAN); Lin et al., 2018 (PacGAN),
 section 4.1, whose numbers are the defaults here.
@@ -24,7 +24,7 @@ def ring(
     modes : int
         The number of Gaussians.
     radius : float
-        The circle's.
+        Radius of the circle.
     sigma : float
         The standard deviation of each Gaussian, in each coordinate.
 
@@ -41,7 +41,7 @@ def ring(
 
 
 def ring_modes(modes: int = 8, radius: float = 1.0) -> np.ndarray:
-    """Give the means of `ring`: radius * (cos a, sin a) with a = 2 pi k / modes.
+    """Return the means of `ring`: radius * (cos a, sin a) with a = 2 pi k / modes.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def grid(
 
 
 def grid_modes(side: int = 5, spacing: float = 2.0) -> np.ndarray:
-    """Give the means of `grid`: {-4, -2, 0, 2, 4}^2 for the defaults.
+    """Return the means of `grid`: {-4, -2, 0, 2, 4}^2 for the defaults.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def blur(x: np.ndarray, rng: np.random.Generator, name: str, sigma: float) -> np
     x : ndarray, shape (n, 2)
     rng : numpy.random.Generator
     name : str
-        What the caller calls `sigma`, for the error.
+        The caller's name for `sigma`, for the error.
     sigma : float
         The noise's standard deviation, in each coordinate.
 
@@ -128,19 +128,19 @@ def blur(x: np.ndarray, rng: np.random.Generator, name: str, sigma: float) -> np
         If `sigma` is negative or not finite.
     """
     if not 0 <= sigma < math.inf:
-        raise ValueError(f"{name} is {sigma}; wanted a finite number of 0 or more")
+        raise ValueError(f"{name}: expected a finite number of at least 0, got {sigma}")
     return (x + sigma * rng.standard_normal(x.shape)).astype(np.float32)
 
 
 def check_count(name: str, value: int) -> None:
-    """Raise a ValueError that names what is below 1."""
+    """Raise a ValueError that gives the name of a value below 1."""
     if value < 1:
-        raise ValueError(f"{name} is {value}; wanted 1 or more")
+        raise ValueError(f"{name}: expected at least 1, got {value}")
 
 
 def _check_length(name, value):
     if not 0 < value < math.inf:
-        raise ValueError(f"{name} is {value}; wanted a finite number above 0")
+        raise ValueError(f"{name}: expected a finite number above 0, got {value}")
 
 
 def _mixture(n, rng, means, sigma):

@@ -8,7 +8,7 @@ bytes, too: the conversion to [-1, 1] is a matter of the device.
 
 import numpy as np
 
-from ..data import Batches, ImageFolder, to_unit
+from ..data import Batches, to_unit
 
 __all__ = ["DataSource", "draw_noise"]
 
@@ -69,10 +69,7 @@ class DataSource:
 
     def gather(self):
         """The images that were chosen, on the host."""
-        x = self.images[self.chosen]
-        if isinstance(self.images, ImageFolder):  # decoded while the networks learn
-            self.images.prefetch(self.batches.upcoming(2))
-        return x
+        return self.images[self.chosen]
 
 
 def draw_noise(rng, n, z_dim, kind="normal"):

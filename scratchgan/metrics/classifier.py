@@ -1,9 +1,9 @@
-"""A classifier of small images, made of this library's layers, whose eyes the scores borrow.
+"""A classifier of small images, made of this library's layers, on which the scores rest.
 
-Its last hidden layer gives the features that `frechet_distance` and `precision_recall` compare,
-its predictions the classes that `count_classes` counts. Like LeCun et al., 1998 (LeNet-5), two
-convolutions and two dense layers; as in Bińkowski et al., 2018 (MMD GANs), section 5, one of its
-kind stands in for the Inception network where images are digits.
+Its last hidden layer gives the features that `frechet_distance` and `precision_recall` compare.
+Its predictions give the classes that `count_classes` counts. It has two convolutions and two dense
+layers, like LeCun et al., 1998 (LeNet-5). Bińkowski et al., 2018 (MMD GANs), section 5, use such a
+network in place of Inception where images are digits.
 """
 
 import numpy as np
@@ -16,17 +16,18 @@ from ..optim import Adam, cosine
 
 __all__ = ["digit_classifier", "embed", "fit_classifier", "predict", "predict_from"]
 
-WIDTH = 256  # of a feature vector
+WIDTH = 256  # length of a feature vector
 HALVE = {"kernel": 4, "stride": 2, "padding": 1, "bias": False}
 
 
-def digit_classifier():
-    """28x28x1 -> 14x14x32 -> 7x7x64 -> 256 features -> 10 logits, not yet initialised.
+def digit_classifier() -> Sequential:
+    """Build the network 28x28x1 -> 14x14x32 -> 7x7x64 -> 256 features -> 10 logits.
 
     Returns
     -------
     Sequential
-        Of two parts: the features (N, 28, 28, 1) -> (N, 256), and their logits (N, 10).
+        Not yet initialised. Its two parts give the features (N, 28, 28, 1) -> (N, 256), and their
+        logits (N, 10).
     """
     return Sequential(
         Sequential(
@@ -39,8 +40,11 @@ def digit_classifier():
     )  # fmt: skip
 
 
-def fit_classifier(network, x, labels, rng, *, epochs=8, batch_size=128, lr=2e-3):
-    """Train by Adam on the cross-entropy of the labels; the rate falls to 0 on a cosine.
+def fit_classifier(
+    network: Sequential, x: np.ndarray, labels: np.ndarray, rng: np.random.Generator, *,
+    epochs: int = 8, batch_size: int = 128, lr: float = 2e-3,
+) -> Sequential:  # fmt: skip
+    """Train a classifier by Adam on the cross-entropy; the learning rate falls to 0 on a cosine.
 
     Parameters
     ----------
@@ -52,9 +56,9 @@ def fit_classifier(network, x, labels, rng, *, epochs=8, batch_size=128, lr=2e-3
     rng : np.random.Generator
         Draws the order of the images.
     epochs, batch_size : int
-        What is left at an epoch's end and fills no batch is dropped.
+        The images left at an epoch's end, fewer than a batch, are dropped.
     lr : float
-        The first rate.
+        The first learning rate.
 
     Returns
     -------
@@ -63,12 +67,12 @@ def fit_classifier(network, x, labels, rng, *, epochs=8, batch_size=128, lr=2e-3
     Raises
     ------
     ValueError
-        Not a label an image, or fewer images than a batch.
+        If there is not one label for each image, or fewer images than a batch.
     """
     if labels.shape != (len(x),):
-        raise ValueError(f"labels {labels.shape} given, one for each of {len(x)} images wanted")
+        raise ValueError(f"labels: expected one for each of {len(x)} images, got {labels.shape}")
     if len(x) < batch_size:
-        raise ValueError(f"{len(x)} images given, at least one batch of {batch_size} wanted")
+        raise ValueError(f"images: expected at least one batch of {batch_size}, got {len(x)}")
     ops, dtype = ops_of(network.theta), network.theta.dtype
     batches = len(x) // batch_size
     optimiser = Adam(network, lr=cosine(lr, epochs * batches))
@@ -85,25 +89,25 @@ def fit_classifier(network, x, labels, rng, *, epochs=8, batch_size=128, lr=2e-3
     return network
 
 
-def embed(network, x, batch=512):
-    """The features (N, F) of images (N, H, W, C) in [-1, 1], on the host."""
+def embed(network: Sequential, x: np.ndarray, batch: int = 512) -> np.ndarray:
+    """Return the features (N, F) of images (N, H, W, C) in [-1, 1], on the host."""
     first, _ = network.layers
     return _batchwise(first, x, batch)
 
 
-def predict(network, x, batch=512):
-    """The class (N,) of each image (N, H, W, C) in [-1, 1], on the host."""
+def predict(network: Sequential, x: np.ndarray, batch: int = 512) -> np.ndarray:
+    """Return the class (N,) of each image (N, H, W, C) in [-1, 1], on the host."""
     return predict_from(network, embed(network, x, batch), batch)
 
 
-def predict_from(network, features, batch=512):
-    """`predict`, where the features (N, F) of the images are known already."""
+def predict_from(network: Sequential, features: np.ndarray, batch: int = 512) -> np.ndarray:
+    """Return the class (N,) of each image from its features (N, F), see `embed`."""
     _, last = network.layers
     return _batchwise(last, features, batch).argmax(1)
 
 
 def _batchwise(network, x, batch):
-    """The outputs of a network in evaluation mode, ``batch`` images at a time."""
+    """Outputs of a network in evaluation mode, computed ``batch`` images at a time."""
     ops, dtype = ops_of(network.theta), network.theta.dtype
     parts = (ops.asarray(x[i : i + batch], dtype) for i in range(0, len(x), batch))
     return np.concatenate([ops.to_host(network.forward(p, train=False)[0]) for p in parts])

@@ -1,7 +1,8 @@
 """How near generated samples are to real ones, measured on their features.
 
-A feature vector is what a classifier has in its last hidden layer, say: (N, F), one row a sample.
-Whatever the features are, compare a score with that of real against real: its floor.
+A sample's features are, for example, the last hidden layer of a classifier: (N, F), one row for
+each sample. Whatever the features are, compare a score with its floor: the score of real samples
+against other real samples.
 """
 
 import numpy as np
@@ -9,44 +10,49 @@ import numpy as np
 __all__ = ["frechet_distance", "precision_recall"]
 
 
-def frechet_distance(real, fake):
-    """Distance of the two Gaussians that fit the features: the FID, without the "inception".
+def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
+    """Distance between Gaussians fitted to the real and the fake features: the FID.
 
     |m_r - m_f|^2 + trace(C_r + C_f - 2 (C_r C_f)^(1/2)), with means m and covariances C.
-    Heusel et al., 2017, equation 6.
+    Heusel et al., 2017, equation 6. They take the features of the Inception network.
 
     Parameters
     ----------
     real, fake : array (N, F), (M, F)
-        Two rows or more of each; many more than F, for the covariances to mean something.
+        At least two rows each; many more than F, for the covariances to mean something.
 
     Returns
     -------
     float
+
+    Raises
+    ------
+    ValueError
+        If the features are not such arrays, or not finite.
     """
     real, fake = _features(real, "real"), _features(fake, "fake")
     if real.shape[1] != fake.shape[1]:
-        raise ValueError(f"features {real.shape} and {fake.shape} given, equal widths wanted")
+        raise ValueError(f"features: expected equal widths, got {real.shape} and {fake.shape}")
     between = real.mean(0) - fake.mean(0)
     C_r, C_f = np.atleast_2d(np.cov(real.T)), np.atleast_2d(np.cov(fake.T))
-    # trace (C_r C_f)^(1/2) is that of the symmetric (C_r^(1/2) C_f C_r^(1/2))^(1/2).
+    # trace (C_r C_f)^(1/2) = trace (C_r^(1/2) C_f C_r^(1/2))^(1/2), a symmetric matrix.
     values, vectors = np.linalg.eigh(C_r)
     root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
     cross = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ C_f @ root), 0)).sum()
     return float(between @ between + np.trace(C_r) + np.trace(C_f) - 2 * cross)
 
 
-def precision_recall(real, fake, k=3):
-    """Share of fake samples that look real, and share of real ones that are covered by fakes.
+def precision_recall(real: np.ndarray, fake: np.ndarray, k: int = 3) -> tuple[float, float]:
+    """Share of fake samples that look real, and share of real ones that the fakes cover.
 
     A set's manifold is the union of balls around its points, each reaching to the k-th neighbour.
-    Precision is the share of fakes in the manifold of the reals, recall the reverse.
-    Kynkäänniemi et al., 2019, equations 1 and 2.
+    Precision is the share of fakes in the manifold of the reals, recall the share of reals in the
+    manifold of the fakes. Kynkäänniemi et al., 2019, equations 1 and 2.
 
     Parameters
     ----------
     real, fake : array (N, F), (M, F)
-        More than k rows of each.
+        More than k rows each.
     k : int
 
     Returns
@@ -58,7 +64,7 @@ def precision_recall(real, fake, k=3):
     real, fake = _features(real, "real"), _features(fake, "fake")
 
     def share(points, of):
-        """Share of ``points`` in the manifold of ``of``."""
+        """Share of the points in the manifold of the set ``of``."""
         neighbours = NearestNeighbors(n_neighbors=k + 1, algorithm="brute").fit(of)
         radius = neighbours.kneighbors(of)[0][:, -1]  # (len(of),): the nearest is the point itself
         inside = 0
@@ -74,5 +80,5 @@ def precision_recall(real, fake, k=3):
 def _features(a, name):
     a = np.asarray(a, float)
     if a.ndim != 2 or len(a) < 2 or not np.isfinite(a).all():
-        raise ValueError(f"{name}: shape {a.shape} given, two finite rows (N, F) or more wanted")
+        raise ValueError(f"{name}: expected two or more finite rows (N, F), got shape {a.shape}")
     return a

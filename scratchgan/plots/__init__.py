@@ -1,4 +1,4 @@
-"""Pictures of what a run does: sample grids, their animation, loss curves."""
+"""Pictures of a run: sample grids, their animation, loss curves, and D's field in the plane."""
 
 from .curves import loss_curves
 from .field import field_frame

@@ -1,17 +1,19 @@
-"""Images side by side, and grids one after the other."""
+"""Grids of images, and animations made of them."""
 
 import math
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
-from ..files import write_atomically
+from ..files import PathLike, write_atomically
 
 __all__ = ["sample_grid", "save_animation", "save_image"]
 
 
-def sample_grid(images, columns=None, margin=2, zoom=2):
+def sample_grid(
+    images: np.ndarray, columns: int | None = None, margin: int = 2, zoom: int = 2
+) -> Image.Image:
     """Lay images out in rows on a grey ground.
 
     Parameters
@@ -22,21 +24,20 @@ def sample_grid(images, columns=None, margin=2, zoom=2):
     margin : int
         Pixels between images, before the zoom.
     zoom : int
-        Each pixel becomes a square of this many.
+        Each pixel becomes a square of this side.
 
     Returns
     -------
     PIL.Image.Image
+
+    Raises
+    ------
+    ValueError
+        If `images` is another array, or empty.
     """
-    if (
-        images.dtype != np.uint8
-        or images.ndim != 4
-        or images.shape[3] not in (1, 3)
-        or not len(images)
-    ):
-        raise ValueError(
-            f"images {images.dtype} {images.shape} given, uint8 (N, H, W, 1 or 3) wanted"
-        )
+    shape = images.shape
+    if images.dtype != np.uint8 or len(shape) != 4 or shape[0] == 0 or shape[3] not in (1, 3):
+        raise ValueError(f"images: expected uint8 (N, H, W, 1 or 3), got {images.dtype} {shape}")
     N, H, W, C = images.shape
     columns = columns or math.ceil(math.sqrt(N))
     rows = -(-N // columns)
@@ -49,26 +50,32 @@ def sample_grid(images, columns=None, margin=2, zoom=2):
     return Image.fromarray(grid[..., 0] if C == 1 else grid)
 
 
-def save_image(image, path):
+def save_image(image: Image.Image, path: PathLike) -> None:
     """Write a PIL image as PNG, whole or not at all."""
     write_atomically(path, lambda file: image.save(file, "PNG"))
 
 
-def save_animation(frames, path, seconds=8.0):
-    """Write PNG files as one looping GIF, which rests on the last frame.
+def save_animation(frames: Sequence[PathLike], path: PathLike, seconds: float = 8.0) -> None:
+    """Write PNG files as one GIF that loops and rests on the last frame.
 
     Parameters
     ----------
     frames : list of path-like
+        The PNG files.
     path : path-like
+        The GIF file to write.
     seconds : float
-        From the first frame to the last; at least .04 each.
+        Time from the first frame to the last; each stays at least 0.04 s.
+
+    Raises
+    ------
+    ValueError
+        If there are no frames.
     """
     if not frames:
-        raise ValueError(f"{path}: no frames given, one PNG or more wanted")
-    images = [Image.open(Path(frame)).convert("P") for frame in frames]
+        raise ValueError(f"{path}: expected at least one frame, got none")
+    images = [Image.open(frame).convert("P") for frame in frames]
     each = max(int(1000 * seconds / len(images)), 40)
     options = {"append_images": images[1:], "duration": [each] * (len(images) - 1) + [2000]}
-    write_atomically(
-        path, lambda file: images[0].save(file, "GIF", save_all=True, loop=0, **options)
-    )
+    options |= {"save_all": True, "loop": 0}
+    write_atomically(path, lambda file: images[0].save(file, "GIF", **options))

@@ -80,7 +80,7 @@ def digit_judge(data=None, cache=None):
     DataError
         There is no MNIST.
     """
-    images, labels, _ = _mnist(data, "train")
+    images, labels, *_ = _mnist(data, "train")
     about = json.dumps({"recipe": RECIPE, "images": f"{zlib.crc32(images):08x}"})
     path = (Path(cache) if cache else cache_dir()) / "digit_classifier.safetensors"
     network = digit_classifier().initialize(0, "numpy")

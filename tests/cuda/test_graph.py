@@ -9,7 +9,7 @@ from PIL import Image
 
 from scratchgan.backend import ops_of
 from scratchgan.backend.cpu import threads as cpu_threads
-from scratchgan.data import ImageFolder
+from scratchgan.data import load_folder
 from scratchgan.gan import Config, build
 from scratchgan.layers import Dropout
 from scratchgan.optim import SGD, cosine
@@ -123,12 +123,14 @@ def test_images_that_are_streamed_can_be_recorded(cupy, ops, labels):
     assert steps.recorder.graph
 
 
-def test_an_image_folder_can_be_recorded(ops, tmp_path):
+def test_an_image_folder_can_be_recorded(cupy, ops, tmp_path):
     rng = np.random.default_rng(0)
     for i in range(12):
         Image.fromarray(rng.integers(0, 256, (16, 16, 3), np.uint8)).save(tmp_path / f"{i}.png")
+    cupy.device.free_bytes = 100
     config = Config("folder", "dcgan-16x3-w4", batch_size=4)
-    own, other = (build(config, ImageFolder(tmp_path, 16), ops) for _ in range(2))
+    images = load_folder(tmp_path, 16, cache=tmp_path).images
+    own, other = (build(config, images, ops) for _ in range(2))
     steps = stepper_for(own)
     found = floats(steps.run(9))
     assert found == [floats(other.step()) for _ in range(9)][-1]

@@ -1,23 +1,21 @@
-import gc
+"""Pictures of any kind become one array, which is decoded once and kept in a cache."""
+
 import io
 import os
+import shutil
 import struct
-import subprocess
-import sys
 import threading
-import time
 import tracemalloc
 import warnings
-import weakref
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from scratchgan.data import Batches, DataError, pictures, to_unit
+from scratchgan.data import Batches, DataError, cache_dir, load_folder, pictures, to_unit
 from scratchgan.data import folder as module
-from scratchgan.data.folder import ImageFolder
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 RNG = np.random.default_rng(0)
@@ -84,6 +82,13 @@ def put(tmp_path):
     return put
 
 
+@pytest.fixture(autouse=True)
+def caches(tmp_path_factory, monkeypatch):
+    """The folder of the cached arrays; no test sees the user's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    return cache_dir() / "folders"
+
+
 @pytest.fixture
 def decodes(monkeypatch):
     """The names of the files whose pixels were decoded, as it happens."""
@@ -97,6 +102,10 @@ def decodes(monkeypatch):
     return names
 
 
+def load(*args, **options):
+    return load_folder(*args, **options).images
+
+
 def numbered(put, count, size=(8, 8)):
     """Images whose red is their number."""
     for i in range(count):
@@ -104,48 +113,30 @@ def numbered(put, count, size=(8, 8)):
     return put()
 
 
-def wait_until(true, seconds=5):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "waited for too long"
-        time.sleep(0.002)
+def numbers(folder, **options):
+    return load(folder, size=8, **options)[:, 0, 0, 0].tolist()
 
 
 def mean(image):
     return np.rint(image.mean((0, 1))).tolist()
 
 
-def test_it_is_like_an_array(put):
+def test_it_is_an_array_that_cannot_be_changed(put):
     folder = numbered(put, 7)
-    data = ImageFolder(folder, size=8)
-    every = data[:]
-    assert every.dtype == data.dtype == np.uint8
-    assert (len(data), data.shape, every.shape) == (7, (7, 8, 8, 3), (7, 8, 8, 3))
-    assert every[:, 0, 0, 0].tolist() == list(range(7))
-    for key in [
-        np.array([3, 1, 3]), [6, 0], slice(None, None, -2), slice(1000), slice(5, 2), -1, 4,
-        np.int64(2), np.zeros(0, int), [], np.arange(7) > 3, np.array([[0, 1], [2, -3]]),
-    ]:  # fmt: skip
-        got = data[key]
-        np.testing.assert_array_equal(got, every[key])
-        assert got.dtype == np.uint8
-    np.testing.assert_array_equal(np.asarray(list(data)), every)
-    for wrong in (7, [1, -8], (0, 0), (..., 0)):
-        with pytest.raises(IndexError):
-            data[wrong]
-    with pytest.raises(IndexError):
-        data.prefetch([7])
-
-
-def test_what_it_gives_is_a_copy(put):
-    data = ImageFolder(numbered(put, 2), size=8)
-    data[:][:] = 77
-    data[0][:] = 77
-    assert data[:].max() == 1
+    images, labels, name, digest = load_folder(folder, size=8)
+    assert isinstance(images, np.memmap)
+    assert (images.dtype, images.shape) == (np.uint8, (7, 8, 8, 3))
+    assert images[:, 0, 0, 0].tolist() == list(range(7))
+    assert (labels, name, len(digest)) == (None, folder.name, 16)
+    with pytest.raises(ValueError, match="read-only"):
+        images[0] = 77
+    taken = images[[3, 1, 3]]
+    taken[:] = 77
+    assert images.max() == 6
 
 
 def test_the_trainer_can_index_it(put):
-    data = ImageFolder(numbered(put, 7), size=8)
+    data = load(numbered(put, 7), size=8)
     batches = Batches(data, 3, np.random.default_rng(0))
     x = to_unit(data[batches.next()])
     assert x.shape == (3, 8, 8, 3)
@@ -154,8 +145,8 @@ def test_the_trainer_can_index_it(put):
 
 @pytest.mark.parametrize("wrong", [{"size": 0}, {"channels": 2}, {"channels": 4}, {"workers": 0}])
 def test_parameters_out_of_range(put, wrong):
-    with pytest.raises(ValueError, match=r"wanted a size of at least 1, 1 or 3 channels"):
-        ImageFolder(numbered(put, 1), **wrong)
+    with pytest.raises(ValueError, match=r"expected size and workers >= 1, channels 1 or 3"):
+        load_folder(numbered(put, 1), **wrong)
 
 
 # Which files
@@ -167,34 +158,34 @@ def test_order_is_that_of_relative_paths(put):
         "9.png",
     ]  # fmt: skip
     for name in names:
-        put.write(name, plain(RED))
+        put.write(name, plain((20 * sorted(names).index(name), 0, 0)))
     for name in (".hidden.png", ".cache/x.png", "a/.b/x.png", "notes.txt", "a/x.gif", "png"):
         (put() / name).parent.mkdir(parents=True, exist_ok=True)
-        (put() / name).write_bytes(encoded(plain(RED)))
-    data = ImageFolder(put())
-    assert data.names == [
+        (put() / name).write_bytes(encoded(plain(GREEN)))
+    reds = load(put(), size=8)[:, 0, 0, 0].astype(int)
+    assert abs(reds - 20 * np.arange(9)).max() <= 3  # JPEG's colours are not exact
+    found = pictures.find_pictures(put())
+    assert found == sorted(names) == [
         "10.png", "9.png", "Z.bmp", "a-b/x.jpeg", "a.png", "a/b/c.WebP", "a/z.JPG", "b.png",
         "é.png",
     ]  # fmt: skip
-    assert data.names == sorted(names)
 
 
-def test_order_does_not_depend_on_the_file_system(put, monkeypatch):
+def test_order_does_not_depend_on_the_file_system(put, monkeypatch, decodes):
     folder = numbered(put, 9)
     put(sub__a_png=plain(RED), sab__a_png=plain(RED))
-    before = ImageFolder(folder, size=8)
+    before = load_folder(folder, size=8)
     scandir = os.scandir
 
-    class Backwards:
+    class Backwards(list):
         def __init__(self, path):
             with scandir(path) as entries:
-                self.entries = iter(list(entries)[::-1])
-
-        def __iter__(self):
-            return self.entries
+                super().__init__(entries)
 
         def __next__(self):
-            return next(self.entries)
+            if not self:
+                raise StopIteration
+            return self.pop()
 
         def __enter__(self):
             return self
@@ -202,13 +193,11 @@ def test_order_does_not_depend_on_the_file_system(put, monkeypatch):
         def __exit__(self, *_):
             pass
 
-        close = __exit__
-
     monkeypatch.setattr(os, "scandir", Backwards)
-    after = ImageFolder(folder, size=8)
-    assert after.names == before.names
-    assert after.fingerprint() == before.fingerprint()
-    np.testing.assert_array_equal(after[:], before[:])
+    after = load_folder(folder, size=8, cache=folder / "other")
+    assert len(decodes) == 22
+    assert after.digest == before.digest
+    np.testing.assert_array_equal(after.images, before.images)
 
 
 def test_links(put, tmp_path_factory):
@@ -220,18 +209,21 @@ def test_links(put, tmp_path_factory):
     (folder / "sub" / "self").symlink_to(folder / "sub" / "self")
     (folder / "twice").symlink_to(folder / "sub")
     (folder / "one.png").symlink_to(elsewhere / "far.png")
-    assert ImageFolder(folder).names == ["a.png", "linked/far.png", "one.png", "sub/b.png"]
+    # a.png, linked/far.png, one.png, sub/b.png
+    assert load(folder, size=1).reshape(-1, 3).tolist() == [[*RED], [*BLUE], [*BLUE], [*GREEN]]
 
 
-def test_no_folder_and_no_images(put, tmp_path):
-    with pytest.raises(DataError, match=r"missing: no such folder; wanted a folder of images"):
-        ImageFolder(tmp_path / "missing")
+def test_no_folder_and_no_images(put, tmp_path, capsys, caches):
+    with pytest.raises(DataError, match=r"missing: no such folder; expected a folder of images"):
+        load_folder(tmp_path / "missing")
     put(a_png=plain(RED))
     with pytest.raises(DataError, match=r"a\.png: no such folder"):
-        ImageFolder(tmp_path / "a.png")
+        load_folder(tmp_path / "a.png")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"empty: wanted at least one image \(.*\.webp\).* none"):
-        ImageFolder(tmp_path / "empty")
+    with pytest.raises(DataError, match=r"empty: expected at least one image \(.*\.webp .* none"):
+        load_folder(tmp_path / "empty")
+    assert not any(capsys.readouterr())
+    assert not list(caches.glob("*"))
 
 
 def test_a_folder_that_cannot_be_listed_is_named(put, monkeypatch, capsys):
@@ -243,9 +235,11 @@ def test_a_folder_that_cannot_be_listed_is_named(put, monkeypatch, capsys):
             raise PermissionError(13, "Permission denied", path)
         return scandir(path)
 
-    monkeypatch.setattr(os, "scandir", refusing)
-    assert ImageFolder(folder).names == ["a.png"]
-    assert "'sub'" in capsys.readouterr().err
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", refusing)
+        assert len(load(folder)) == 1
+    assert "left out 1 of 2 files" in (err := capsys.readouterr().err) and "'sub'" in err
+    assert len(load(folder)) == 2
 
 
 # What becomes of a picture
@@ -254,7 +248,7 @@ def test_a_folder_that_cannot_be_listed_is_named(put, monkeypatch, capsys):
 @pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "webp"])
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (301, 2), (37, 53), (640, 333), (64, 64)])
 def test_any_size_becomes_the_square(put, suffix, size):
-    data = ImageFolder(put.write(f"a.{suffix}", plain((200, 100, 50), size)), size=16)
+    data = load(put.write(f"a.{suffix}", plain((200, 100, 50), size)), size=16)
     image = data[0]
     assert image.shape == (16, 16, 3)
     assert np.abs(image.astype(int) - [200, 100, 50]).max() <= 4
@@ -280,9 +274,9 @@ def test_any_size_becomes_the_square(put, suffix, size):
 )
 def test_every_mode(put, mode, colour, rgb, grey):
     folder = put.write("a.png", Image.new(mode, (20, 12), colour))
-    image = ImageFolder(folder, size=8)[0]
+    image = load(folder, size=8)[0]
     np.testing.assert_array_equal(image, np.broadcast_to(np.uint8(rgb), (8, 8, 3)))
-    image = ImageFolder(folder, size=8, channels=1)[0]
+    image = load(folder, size=8, channels=1)[0]
     np.testing.assert_array_equal(image, np.full((8, 8, 1), grey))
 
 
@@ -294,26 +288,52 @@ def test_palettes_and_their_transparency(put):
     put.write("a.png", picture)
     put.write("b.png", picture, transparency=1)
     put.write("c.png", picture, transparency=bytes([0, 255]))
-    solid, blue_is_clear, red_is_clear = ImageFolder(put(), size=8)[:]
+    solid, blue_is_clear, red_is_clear = load(put(), size=8)
     left, right = (slice(None), 0), (slice(None), 7)
     assert (solid[left] == RED).all() and (solid[right] == BLUE).all()
     assert (blue_is_clear[left] == RED).all() and (blue_is_clear[right] == 255).all()
     assert (red_is_clear[left] == 255).all() and (red_is_clear[right] == BLUE).all()
-    grey = ImageFolder(put(), size=8, channels=1)[0]
+    grey = load(put(), size=8, channels=1)[0]
     assert (grey[left] == 76).all() and (grey[right] == 29).all()
 
 
 def test_a_colour_that_is_declared_transparent(put):
     picture = plain(RED)
     picture.paste(BLUE, (4, 0, 8, 8))
-    image = ImageFolder(put.write("a.png", picture, transparency=BLUE), size=8)[0]
+    image = load(put.write("a.png", picture, transparency=BLUE), size=8)[0]
     assert (image[:, :4] == RED).all() and (image[:, 4:] == 255).all()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("depth", "colour", "shown", "clear"),
+    [
+        (1, [], 1, 0), (1, [], 0, 1), (2, [], 2, 1), (4, [], 10, 5), (8, [], 170, 85),
+        (16, [], 0xAAAA, 0x2034), (16, [], 0x2035, 0x2034), (8, [7, 9], 170, 85),
+        (16, [0x708, 0x90A], 0xAAAA, 0x2034),
+    ],
+)  # fmt: skip
+def test_a_png_names_its_transparent_colour_at_any_depth(
+    put, depth, colour, shown, clear, channels
+):
+    """Left half: a colour; right half: the one that tRNS declares transparent."""
+    pixels = [[value, *colour] for value in 16 * [shown] + 16 * [clear]]
+    bits = "".join(f"{value:0{depth}b}" for pixel in pixels for value in pixel)
+    row = b"\0" + int(bits, 2).to_bytes(len(bits) // 8, "big")
+    head = struct.pack(">IIBBBBB", 32, 32, depth, 2 if colour else 0, 0, 0, 0)
+    tail = chunk(b"IDAT", zlib.compress(32 * row)) + chunk(b"IEND", b"")
+    trns = chunk(b"tRNS", b"".join(value.to_bytes(2, "big") for value in (clear, *colour)))
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head)
+    opaque, image = load(put(a_png=png + tail, b_png=png + trns + tail), 32, channels)
+    np.testing.assert_array_equal(image[:, :14], opaque[:, :14])
+    assert (opaque[:, 18:] < 255).any() or (depth, clear) == (1, 1)
+    assert (image[:, 18:] == 255).all()
 
 
 def test_what_is_transparent_does_not_bleed(put):
     picture = Image.new("RGBA", (64, 64), (0, 255, 0, 0))
     picture.paste((*RED, 255), (0, 0, 32, 64))
-    image = ImageFolder(put(a_png=picture), size=9)[0].astype(int)
+    image = load(put(a_png=picture), size=9)[0].astype(int)
     # Red to white: green never passes blue.
     assert np.abs(image[..., 1] - image[..., 2]).max() <= 1
     assert image[..., 0].min() >= 254
@@ -321,15 +341,15 @@ def test_what_is_transparent_does_not_bleed(put):
 
 def test_cmyk(put):
     put.write("a.jpg", Image.new("CMYK", (16, 16), (0, 255, 255, 0)), quality=100)
-    image = ImageFolder(put(), size=8)[0]
+    image = load(put(), size=8)[0]
     assert np.abs(image.astype(int) - RED).max() <= 3
-    assert abs(int(ImageFolder(put(), size=8, channels=1)[0].mean()) - 76) <= 3
+    assert abs(int(load(put(), size=8, channels=1)[0].mean()) - 76) <= 3
 
 
 def test_16_bit_grey_keeps_its_shades(put):
     ramp = np.linspace(0, 65535, 64).astype(np.uint16)
     put(a_png=Image.fromarray(np.tile(ramp, (64, 1))))
-    image = ImageFolder(put(), size=64, channels=1)[0]
+    image = load(put(), size=64, channels=1)[0]
     np.testing.assert_array_equal(image[5, :, 0], np.rint(ramp / 257))
 
 
@@ -340,18 +360,18 @@ def test_the_crop_is_the_middle_exactly(put, size):
     centre = RNG.integers(0, 255, (side, side, 3), np.uint8)
     picture.paste(Image.fromarray(centre), (left, top))
     folder = put(a_png=picture)
-    np.testing.assert_array_equal(ImageFolder(folder, size=side)[0], centre)
+    np.testing.assert_array_equal(load(folder, size=side)[0], centre)
     # Nor does anything of the outside enter when it is made smaller.
     picture.paste(BLUE, (left, top, left + side, top + side))
     picture.save(folder / "a.png")
     for other in (7, 10, 41):
-        np.testing.assert_array_equal(mean(ImageFolder(folder, size=other)[0]), BLUE)
-        assert (ImageFolder(folder, size=other)[0] == BLUE).all()
+        np.testing.assert_array_equal(mean(load(folder, size=other)[0]), BLUE)
+        assert (load(folder, size=other)[0] == BLUE).all()
 
 
 def test_resizing_is_pillows_lanczos(put):
     noise = Image.fromarray(RNG.integers(0, 255, (50, 50, 3), np.uint8))
-    image = ImageFolder(put(a_png=noise), size=16)[0]
+    image = load(put(a_png=noise), size=16)[0]
     wanted = noise.resize((16, 16), Image.Resampling.LANCZOS)
     np.testing.assert_array_equal(image, np.asarray(wanted))
 
@@ -360,15 +380,11 @@ def test_a_big_jpeg_is_drafted(put, monkeypatch):
     x = np.linspace(0, 255, 1000)
     smooth = np.stack(np.broadcast_arrays(x, x[:800, None], 90), 2).astype(np.uint8)
     put.write("a.jpg", Image.fromarray(smooth), quality=95)
-    image = ImageFolder(put(), size=32)[0].astype(int)
-    sizes, load = [], Image.Image.crop
-
-    def crop(picture, box):
-        sizes.append(picture.size)
-        return load(picture, box)
-
-    monkeypatch.setattr(Image.Image, "crop", crop)
-    ImageFolder(put(), size=32)[0]
+    sizes, crop = [], Image.Image.crop
+    monkeypatch.setattr(
+        Image.Image, "crop", lambda picture, box: sizes.append(picture.size) or crop(picture, box)
+    )
+    image = load(put(), size=32)[0].astype(int)
     assert sizes == [(125, 100)]
     cut = Image.fromarray(smooth[:, 100:900]).resize((32, 32), Image.Resampling.LANCZOS)
     assert np.abs(image - np.asarray(cut)).max() <= 5
@@ -378,14 +394,17 @@ def test_a_big_jpeg_is_drafted(put, monkeypatch):
 @pytest.mark.parametrize("suffix", ["png", "webp"])
 def test_exif_orientation(put, orientation, suffix):
     upright = Image.fromarray(RNG.integers(0, 255, (30, 47, 3), np.uint8))
-    undo = {6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
-    method = undo.get(orientation, pictures._UPRIGHT.get(orientation))
-    stored = upright if method is None else upright.transpose(method)
+    turns = Image.Transpose
+    methods = [  # how an upright picture is stored, from orientation 2 on
+        turns.FLIP_LEFT_RIGHT, turns.ROTATE_180, turns.FLIP_TOP_BOTTOM, turns.TRANSPOSE,
+        turns.ROTATE_90, turns.TRANSVERSE, turns.ROTATE_270,
+    ]  # fmt: skip
+    stored = upright if orientation == 1 else upright.transpose(methods[orientation - 2])
     exif = Image.Exif()
     exif[0x0112] = orientation
     put(z_png=upright)
     put.write(f"a.{suffix}", stored, exif=exif, lossless=True)
-    turned, wanted = ImageFolder(put(), size=16)[:]
+    turned, wanted = load(put(), size=16)
     np.testing.assert_array_equal(turned, wanted)
 
 
@@ -394,7 +413,7 @@ def test_exif_of_a_big_jpeg(put):
     stored.paste(BLUE, (0, 0, 200, 300))
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 90 degrees clockwise: the left becomes the top
-    image = ImageFolder(put.write("a.jpg", stored, exif=exif, quality=95), size=16)[0]
+    image = load(put.write("a.jpg", stored, exif=exif, quality=95), size=16)[0]
     assert np.abs(image[:7].astype(int) - BLUE).max() <= 40
     assert np.abs(image[9:].astype(int) - RED).max() <= 40
 
@@ -404,19 +423,19 @@ def test_damaged_exif_data_leave_the_pixels(put):
     exif = b"Exif\0\0MM\0*\xff\xff\xff\xffnonsense"
     put.write("a.jpg", plain(RED), exif=exif, quality=95)
     put.write("b.png", plain(RED), exif=exif)
-    assert (ImageFolder(put(), size=8)[:].astype(int) - RED).max() <= 4
+    assert (load(put(), size=8).astype(int) - RED).max() <= 4
 
 
 def test_the_content_and_not_the_suffix_says_what_it_is(put):
     put(a_jpg=encoded(plain(RED)), b_png=encoded(plain(RED), "WEBP", lossless=True))
-    assert (ImageFolder(put(), size=8)[:] == RED).all()
+    assert (load(put(), size=8) == RED).all()
 
 
 def test_an_animation_gives_its_first_frame(put):
     frames = [plain(RED), plain(BLUE)]
     for name in ("a.webp", "b.png"):
         put.write(name, frames[0], save_all=True, append_images=frames[1:], lossless=True)
-    assert (ImageFolder(put(), size=8)[:] == RED).all()
+    assert (load(put(), size=8) == RED).all()
 
 
 # Bad files
@@ -432,25 +451,23 @@ def test_unreadable_files_are_left_out_and_named_once(put, capsys):
     (good / "k.png").symlink_to(good / "nothing")
     os.mkfifo(good / "l.png")
     (good / "folder.png").mkdir()
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        data = ImageFolder(good, size=8)
-    assert not warned
-    assert data.names == ["m.png", "n.jpg"]
-    err = capsys.readouterr().err
-    assert err.count("\n") == 1
-    assert "left out 13 of 15 files" in err
-    assert err.endswith("'a.png', 'b.jpg', 'c.png', 'd.jpg', 'e.png' and 8 more\n")
-    assert data[:].shape == (2, 8, 8, 3)
-    assert capsys.readouterr().err == ""
+    for decoding in (1, 0):  # the cache knows them, too
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            assert load(good, size=8).shape == (2, 8, 8, 3)
+        assert not warned
+        err = capsys.readouterr().err
+        assert err.count("\n") == 1 + decoding
+        assert "left out 13 of 15 files" in err
+        assert err.endswith("'a.png', 'b.jpg', 'c.png', 'd.jpg', 'e.png' and 8 more\n")
 
 
 def test_odd_names_stay_in_one_line(put, capsys):
     folder = put(a_png=plain(RED))
     (folder / "x\n\x1b[2J.png").write_bytes(b"")
-    assert len(ImageFolder(folder)) == 1
+    assert len(load(folder)) == 1
     err = capsys.readouterr().err
-    assert err.count("\n") == 1
+    assert err.count("\n") == 2  # with the one about the decoding
     assert "\x1b" not in err
 
 
@@ -462,15 +479,21 @@ def test_names_that_are_no_unicode(put, capfd):
         (folder / "c\udcff.png").write_bytes(b"")
     except OSError:
         pytest.skip("the file system refuses them")
-    data = ImageFolder(folder)
-    assert len(data) == 2
-    assert len(data.fingerprint()) == 16
-    assert "udcff" in capfd.readouterr().err
+    for _ in range(2):
+        data = load_folder(folder)
+        assert len(data.images) == 2
+        assert len(data.digest) == 16
+        assert "udcff" in capfd.readouterr().err
 
 
-def test_no_readable_image(put):
-    with pytest.raises(DataError, match=r"wanted at least one image .* unreadable are 'a\.png'"):
-        ImageFolder(put(a_png=b""))
+def test_no_readable_image(put, caches):
+    put(a_png=b"", b_png=broken_png())
+    for _ in range(2):
+        with pytest.raises(
+            DataError, match=r"expected at least one image .*le are 'a\.png', 'b\.p"
+        ):
+            load_folder(put())
+    assert not list(caches.iterdir())
 
 
 @pytest.mark.parametrize("limit", [0, None], ids=["Pillow's limit", "no limit of Pillow's"])
@@ -489,20 +512,23 @@ def test_no_readable_image(put):
     ],
     ids=["png", "long", "bmp", "vp8x", "vp8l", "vp8", "png below", "webp below"],
 )
-def test_bombs_are_refused_by_their_header(put, monkeypatch, capsys, decodes, bomb, limit):
-    put(a_png=bomb, b_png=plain(RED))
+def test_bombs_are_refused_by_their_header(put, monkeypatch, capsys, bomb, limit):
+    put(a_png=bomb, b_png=plain(RED, (9, 7)))
     if limit is None:
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
-    monkeypatch.setattr(Image.Image, "load", lambda *_: pytest.fail("decoded"))
+    loaded, real = [], Image.Image.load
+    monkeypatch.setattr(
+        Image.Image, "load", lambda picture: loaded.append(picture.size) or real(picture)
+    )
     tracemalloc.start()
     try:
-        data = ImageFolder(put())
+        images = load(put(), size=8)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert data.names == ["b.png"]
+    assert (images == RED).all() and len(images) == 1
     assert "'a.png'" in capsys.readouterr().err
-    assert not decodes
+    assert max(max(size) for size in loaded) <= 9
     assert peak < 4 << 20
 
 
@@ -510,11 +536,10 @@ def test_webp_bombs_never_reach_the_decoder(put, monkeypatch):
     plugin = pytest.importorskip("PIL.WebPImagePlugin")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
     monkeypatch.setattr(plugin, "_webp", None)
-    put(z_png=plain(RED))
     for i, kind in enumerate((b"VP8X", b"VP8L", b"VP8 ")):
         path = put.write(f"{i}.webp", webp_header(16_000, 16_000, kind)) / f"{i}.webp"
-        with pytest.raises(DataError, match=r"says \(16000, 16000\)"), pictures._open(path):
-            pass
+        with pytest.raises(DataError, match=r"says \(16000, 16000\)"):
+            pictures.decode(path, 8, 3)
 
 
 def test_the_webp_sizes_are_those_of_real_files(put):
@@ -525,47 +550,20 @@ def test_the_webp_sizes_are_those_of_real_files(put):
 
 def test_the_limit_itself_is_allowed(put, monkeypatch):
     monkeypatch.setattr(pictures, "MAX_PIXELS", 12)
-    put(a_png=plain(RED, (4, 3)), b_png=plain(RED, (13, 1)))
-    put(c_png=png_header(6, 2), d_png=png_header(5, 3))
-    assert ImageFolder(put()).names == ["a.png", "c.png"]
+    put(a_png=plain(RED, (4, 3)), b_png=plain(GREEN, (13, 1)))
+    put(c_png=plain(BLUE, (6, 2)), d_png=plain(GREEN, (5, 3)))
+    assert load(put(), size=1).reshape(-1, 3).tolist() == [[*RED], [*BLUE]]
 
 
-def test_a_file_that_became_a_bomb_later_is_not_decoded(put):
-    data = ImageFolder(numbered(put, 3), size=8)
-    put.write("001.png", png_header(9000, 7200))
-    assert data[:][:, 0, 0, 0].tolist() == [0, 2, 2]
-
-
-def test_broken_pixels_are_replaced_by_the_next_image_and_reported_once(put, capsys):
+def test_broken_pixels_are_left_out_and_named(put, capsys):
     folder = numbered(put, 6)
     for i in (1, 2, 5):
         put.write(f"{i:03}.png", broken_png())
-    data = ImageFolder(folder, size=8)
-    assert len(data) == 6
-    assert capsys.readouterr().err == ""
-    wanted = [0, 3, 3, 3, 4, 0]
-    assert data[:][:, 0, 0, 0].tolist() == wanted
+    assert numbers(folder, workers=3) == [0, 3, 4]
     err = capsys.readouterr().err
-    assert err.count("\n") == 1
+    assert err.count("\n") == 2
+    assert "left out 3 of 6 files" in err
     assert err.endswith("'001.png', '002.png', '005.png'\n")
-    assert data[::-1][:, 0, 0, 0].tolist() == wanted[::-1]
-    assert capsys.readouterr().err == ""
-    # In whatever order they are met.
-    for seed in range(4):
-        order = np.random.default_rng(seed).permutation(6)
-        data = ImageFolder(folder, size=8, workers=3)
-        data.prefetch(order[3:])
-        got = np.concatenate([data[order[i : i + 2]] for i in (0, 2, 4)])
-        assert got[:, 0, 0, 0].tolist() == np.array(wanted)[order].tolist()
-
-
-def test_a_broken_file_is_not_tried_again(put, monkeypatch, decodes):
-    monkeypatch.setattr(module, "MEMORY_BYTES", 0)
-    numbered(put, 3)
-    data = ImageFolder(put.write("001.png", broken_png()), size=8)
-    for _ in range(3):
-        assert data[1][0, 0, 0] == 2
-    assert decodes == ["001.png", "002.png", "002.png", "002.png"]
 
 
 @pytest.mark.parametrize("cut", [0.5, 0.9])
@@ -573,250 +571,226 @@ def test_a_broken_file_is_not_tried_again(put, monkeypatch, decodes):
 def test_truncated_pixels_of_every_kind(put, capsys, kind, cut):
     noise = encoded(Image.fromarray(RNG.integers(0, 255, (64, 64, 3), np.uint8)), kind)
     put(a_png=noise[: int(len(noise) * cut)], b_png=plain(BLUE))
-    assert (ImageFolder(put(), size=8)[0] == BLUE).all()
+    images = load(put(), size=8)
+    assert len(images) == 1 and (images == BLUE).all()
     assert "'a.png'" in capsys.readouterr().err
 
 
-def test_a_file_that_vanished_is_replaced(put, capsys):
-    data = ImageFolder(numbered(put, 3), size=8)
-    (put() / "000.png").unlink()
-    assert data[0][0, 0, 0] == 1
+def test_a_file_that_vanishes_is_left_out(put, monkeypatch, capsys):
+    folder, find = numbered(put, 3), module.find_pictures
+
+    def vanishing(place):
+        names = find(place)
+        (folder / "000.png").unlink()
+        return names
+
+    monkeypatch.setattr(module, "find_pictures", vanishing)
+    assert numbers(folder) == [1, 2]
     assert "'000.png'" in capsys.readouterr().err
 
 
-def test_no_image_left(put):
-    put(a_png=broken_png(), b_png=broken_png())
-    data = ImageFolder(put())
-    data.prefetch([0, 1])
-    for _ in range(2):  # and it does not hang the second time
-        with pytest.raises(DataError, match=r"none of its 2 images can be decoded"):
-            data[:]
+# The cache
 
 
-def test_want_of_memory_is_not_the_files_fault(put, monkeypatch):
-    data = ImageFolder(numbered(put, 2), size=8)
+def test_each_image_is_decoded_once(put, caches, decodes, monkeypatch, capsys):
+    folder = numbered(put, 20)
+    first = load_folder(folder, size=8)
+    said = capsys.readouterr().err
+    assert sorted(decodes) == [f"{i:03}.png" for i in range(20)]
+    (file,) = caches.glob("*.npy")
+    assert str(file) in said and f"{20 * 8 * 8 * 3:,} bytes" in said
+    np.testing.assert_array_equal(np.load(file, allow_pickle=False), first.images)
+    monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("opened again"))
+    for path in (folder, os.path.relpath(folder)):
+        again = load_folder(path, size=8, workers=1)
+        np.testing.assert_array_equal(again.images, first.images)
+        assert again.digest == first.digest
+    assert len(decodes) == 20
+    assert not any(capsys.readouterr())
 
-    def starved(*_):
-        raise MemoryError
+
+def test_the_size_is_said_before(put, monkeypatch, capsys):
+    said = []
+
+    def decode(path, size, channels):
+        said.append(capsys.readouterr().err)
+        return np.zeros((size, size, channels), np.uint8)
+
+    monkeypatch.setattr(module, "decode", decode)
+    load_folder(numbered(put, 3), size=100, workers=1)
+    assert "90,000 bytes" in said[0]
+
+
+def test_the_cache_can_be_named(put, caches, tmp_path_factory, decodes):
+    folder = numbered(put, 3)
+    place = tmp_path_factory.mktemp("run") / "deep" / "images"
+    for _ in range(2):
+        assert numbers(folder, cache=str(place)) == [0, 1, 2]
+    assert len(decodes) == 3
+    assert len(list(place.glob("*.npy"))) == 1
+    assert not caches.exists()
+
+
+def test_a_change_is_noticed(put, decodes):
+    folder = numbered(put, 3)
+    digest = load_folder(folder, size=8).digest
+
+    def decoded(**options):
+        decodes.clear()
+        data = load_folder(folder, **{"size": 8, **options})
+        return len(decodes), data.images[:, 0, 0, 0].tolist(), data.digest == digest
+
+    assert decoded(size=9) == (3, [0, 1, 2], False)
+    assert decoded(channels=1)[0::2] == (3, False)
+    put.write("003.png", plain((9, 0, 0)))
+    assert decoded() == (4, [0, 1, 2, 9], False)
+    (folder / "003.png").unlink()
+    assert decoded() == (0, [0, 1, 2], True)
+    # A file of the same length: the digest is that of before, the pixels are not.
+    path = folder / "001.png"
+    length, time = path.stat().st_size, path.stat().st_mtime_ns
+    put.write("001.png", plain((77, 0, 0)))
+    os.utime(path, ns=(time + 1, time + 1))
+    assert path.stat().st_size == length
+    assert decoded() == (3, [0, 77, 2], True)
+    put.write("001.png", png_header(9000, 7200))  # it becomes a bomb
+    assert decoded()[:2] == (3, [0, 2])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda file: file.unlink(),
+        lambda file: file.write_bytes(b""),
+        lambda file: file.write_bytes(file.read_bytes()[:-1]),
+        lambda file: file.write_bytes(b"nonsense"),
+        lambda file: file.with_suffix(".json").unlink(),
+        lambda file: file.with_suffix(".json").write_bytes(b"[\xff"),
+    ],
+)
+def test_a_damaged_cache_is_made_anew(put, caches, decodes, damage):
+    folder = numbered(put, 3)
+    assert numbers(folder) == [0, 1, 2]
+    (file,) = caches.glob("*.npy")
+    damage(file)
+    assert numbers(folder) == [0, 1, 2]
+    assert len(decodes) == 6
+    assert sorted(caches.iterdir()) == [file.with_suffix(".json"), file]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_nothing_half_written_stays(put, monkeypatch, caches, error):
+    """Ctrl-C; and want of memory, which is not the file's fault."""
+    folder, decode = numbered(put, 5), module.decode
+
+    def failing(path, *args):
+        if path.name == "003.png":
+            raise error
+        return decode(path, *args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "decode", starved)
-        data.prefetch([0])
-        with pytest.raises(MemoryError):
-            data[[0, 1]]
-    assert data[:][:, 0, 0, 0].tolist() == [0, 1]
+        patch.setattr(module, "decode", failing)
+        with pytest.raises(error):
+            load_folder(folder, size=8)
+    assert not list(caches.iterdir())
+    assert numbers(folder) == [0, 1, 2, 3, 4]
 
 
-def test_more_than_a_thousand_files_get_a_bar(put, capsys):
-    one = encoded(plain(RED, (1, 1)))
-    for i in range(1001):
-        (put() / f"{i}.png").write_bytes(one)
-    assert len(ImageFolder(put())) == 1001
-    assert "1001" in capsys.readouterr().err
-    (put() / "0.png").unlink()
-    assert len(ImageFolder(put())) == 1000
-    assert capsys.readouterr().err == ""
+def test_an_interruption_does_not_wait_for_the_files_that_are_left(put, monkeypatch, decodes):
+    folder, decode = numbered(put, 60), module.decode
+
+    def failing(path, *args):
+        if path.name == "001.png":
+            raise KeyboardInterrupt
+        threading.Event().wait(0.01)
+        return decode(path, *args)
+
+    monkeypatch.setattr(module, "decode", failing)
+    with pytest.raises(KeyboardInterrupt):
+        load_folder(folder, size=8, workers=2)
+    assert len(decodes) < 30
 
 
-# When they are decoded
+def test_a_disk_that_is_too_small(put, monkeypatch, caches, decodes):
+    folder, usage = numbered(put, 3), SimpleNamespace(free=3 * 8 * 8 * 3 - 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    wanted = rf"{caches}: .*{folder.name} needs 576 bytes, and 575 are free; .*smaller.*cache="
+    with pytest.raises(DataError, match=wanted):
+        load_folder(folder, size=8)
+    assert not decodes
+    usage.free += 1
+    assert numbers(folder) == [0, 1, 2]
 
 
-def test_the_headers_alone_are_read_at_first(put, decodes):
-    ImageFolder(numbered(put, 3)).fingerprint()
-    assert decodes == []
+def test_a_cache_that_cannot_be_written(put, tmp_path_factory):
+    place = tmp_path_factory.mktemp("x") / "file"
+    place.write_text("a file where the folder should be")
+    with pytest.raises(OSError, match=str(place)):
+        load_folder(numbered(put, 1), cache=place)
 
 
-def test_each_image_is_decoded_once(put, decodes):
-    data = ImageFolder(numbered(put, 20), size=8)
-    for _ in range(3):
-        assert data[[3, 3, 3, 5]][:, 0, 0, 0].tolist() == [3, 3, 3, 5]
-        assert data[:][:, 0, 0, 0].tolist() == list(range(20))
-    assert sorted(decodes) == data.names
+def test_more_files_than_are_decoded_at_once(put, monkeypatch):
+    monkeypatch.setattr(module, "AT_ONCE", 3)
+    folder = numbered(put, 10)
+    put.write("004.png", broken_png())
+    assert numbers(folder, workers=2) == [0, 1, 2, 3, 5, 6, 7, 8, 9]
 
 
-def test_what_was_prefetched_is_not_decoded_again(put, decodes):
-    data = ImageFolder(numbered(put, 20), size=8)
-    for _ in range(3):
-        data.prefetch(np.arange(5, 15))
-    wait_until(lambda: len(data._kept) == 10)
-    assert sorted(decodes) == data.names[5:15]
-    data.prefetch(slice(5, 15))
-    assert data[np.arange(5, 15)][:, 0, 0, 0].tolist() == list(range(5, 15))
-    assert len(decodes) == 10
-    assert not data._ahead
+def test_what_takes_long_gets_a_bar(put, monkeypatch, capsys):
+    folder = numbered(put, 11)
+    load_folder(folder, size=8)
+    assert "11/11" not in (err := capsys.readouterr().err) and err.count("\n") == 1
+    monkeypatch.setattr(module, "BAR_AFTER", 0)
+    load_folder(folder, size=9)
+    assert "0/11" in capsys.readouterr().err
 
 
-def test_prefetch_does_not_wait_and_nothing_waits_behind_it(put, monkeypatch):
-    """The threads are held up; the one who asks helps itself."""
-    data = ImageFolder(numbered(put, 20), size=8)
-    gate, decode, main = threading.Event(), module.decode, threading.get_ident()
-
-    def held(*args):
-        if threading.get_ident() != main:
-            assert gate.wait(5)
-        return decode(*args)
-
-    monkeypatch.setattr(module, "decode", held)
-    data.prefetch([0, 1])
-    wait_until(lambda: sum(job.running() for job in data._ahead.values()) == 2)
-    data.prefetch(np.arange(10))
-    assert data[4:20][:, 0, 0, 0].tolist() == list(range(4, 20))
-    gate.set()
-    assert data[:][:, 0, 0, 0].tolist() == list(range(20))
-
-
-@pytest.mark.parametrize("limit", [0, 5 * 192], ids=["nothing kept", "five kept"])
-def test_beyond_the_memory_limit_images_are_decoded_again(put, monkeypatch, decodes, limit):
-    monkeypatch.setattr(module, "MEMORY_BYTES", limit)
-    data = ImageFolder(numbered(put, 12), size=8)
-    kept = limit // 192
-    assert data[:][:, 0, 0, 0].tolist() == list(range(12))
-    assert (len(decodes), len(data._kept)) == (12, kept)
-    assert data[:][:, 0, 0, 0].tolist() == list(range(12))
-    assert (len(decodes), len(data._kept)) == (24 - kept, kept)
-    # What is prefetched waits for the one who asks, once.
-    rest = np.array([i for i in range(12) if i not in data._kept])
-    data.prefetch(rest)
-    wait_until(lambda: all(job.done() for job in data._ahead.values()))
-    data.prefetch(rest)
-    before = len(decodes)
-    assert before == 24 - kept + len(rest)
-    assert data[rest][:, 0, 0, 0].tolist() == rest.tolist()
-    assert len(decodes) == before
-    assert not data._ahead
-    assert data[rest[:1]][0, 0, 0, 0] == rest[0]
-    assert len(decodes) == before + 1
-
-
-def test_what_is_prefetched_and_never_asked_for_is_bounded(put, monkeypatch):
-    monkeypatch.setattr(module, "MEMORY_BYTES", 0)
-    monkeypatch.setattr(module, "_AHEAD_BYTES", 4 * 192)
-    data = ImageFolder(numbered(put, 20), size=8)
-    data.prefetch(slice(None))
-    assert list(data._ahead) == [0, 1, 2, 3]
-    data.prefetch([7, 8, 9])
-    assert list(data._ahead) == [3, 7, 8, 9]
-    assert data[:][:, 0, 0, 0].tolist() == list(range(20))
-
-
-def test_more_than_a_chunk_at_a_time(put, monkeypatch):
-    monkeypatch.setattr(module, "_CHUNK", 3)
-    data = ImageFolder(numbered(put, 10), size=8)
-    order = [9, 1, 1, 9, 0, 4, 4, 4]
-    assert data[order][:, 0, 0, 0].tolist() == order
-
-
-@pytest.mark.parametrize("limit", [2 << 30, 7 * 192])
-def test_many_threads_at_once(put, monkeypatch, limit):
-    monkeypatch.setattr(module, "MEMORY_BYTES", limit)
-    monkeypatch.setattr(module, "_AHEAD_BYTES", 9 * 192)
-    folder = numbered(put, 24)
-    put.write("010.png", broken_png())
-    data = ImageFolder(folder, size=8, workers=3)
-    values = np.array([11 if i == 10 else i for i in range(24)])
-    wrong = []
-
-    def work(seed):
-        rng = np.random.default_rng(seed)
-        try:
-            for _ in range(25):
-                data.prefetch(rng.integers(0, 24, 9))
-                indices = rng.integers(0, 24, 7)
-                if (data[indices][:, 0, 0, 0] != values[indices]).any():
-                    wrong.append(indices)
-        except BaseException as error:
-            wrong.append(error)
-
-    threads = [threading.Thread(target=work, args=(seed,), daemon=True) for seed in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
-        assert not thread.is_alive()
-    assert not wrong
-    assert len(data._kept) <= limit // 192
-    assert len(data._broken) == 1
-
-
-@pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
-def test_the_threads_end_with_the_folder(put, busy):
-    def ours():
-        return {t for t in threading.enumerate() if t.name == "ImageFolder"}
-
-    gc.collect()
-    before = ours()
-    data = ImageFolder(numbered(put, 30), size=8, workers=3)
-    mine = ours() - before
-    assert len(mine) == 3
-    assert all(thread.daemon for thread in mine)
-    data[:3]
-    if busy:
-        data.prefetch(slice(None))
-    else:
-        data[:]
-    gone = weakref.ref(data)
-    del data
-    for thread in mine:
-        thread.join(5)
-        assert not thread.is_alive()
-    assert gone() is None
-
-
-def test_what_is_being_decoded_does_not_hold_up_the_exit(put):
-    code = """
-import sys, threading, time
-from scratchgan.data import folder
-
-begun = threading.Event()
-folder.decode = lambda *_: (begun.set(), time.sleep(60))
-data = folder.ImageFolder(sys.argv[1])
-data.prefetch(slice(None))
-begun.wait()
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code, numbered(put, 9)], capture_output=True, timeout=30
-    )
-    assert (done.returncode, done.stderr) == (0, b"")
+def test_no_thread_is_left(put):
+    before = threading.enumerate()
+    load_folder(numbered(put, 30), size=8, workers=3)
+    assert threading.enumerate() == before
 
 
 # Which data it is
 
 
-def test_the_fingerprint_tells_the_data(put):
+def test_the_digest_tells_the_data(put):
     folder = numbered(put, 3)
-    first = ImageFolder(folder, size=8).fingerprint()
-    assert first == ImageFolder(folder, size=8, workers=1).fingerprint()
+    first = load_folder(folder, size=8).digest
     int(first, 16)
     assert len(first) == 16
-    others = [
-        ImageFolder(folder, size=9).fingerprint(),
-        ImageFolder(folder, size=8, channels=1).fingerprint(),
-    ]
+    others = [load_folder(folder, size=9).digest, load_folder(folder, size=8, channels=1).digest]
     put(bad_png=b"", notes_txt=b"left out")
-    assert ImageFolder(folder, size=8).fingerprint() == first
+    assert load_folder(folder, size=8).digest == first
     put.write("more.png", plain(RED))
-    others.append(ImageFolder(folder, size=8).fingerprint())
+    others.append(load_folder(folder, size=8).digest)
     (folder / "more.png").rename(folder / "most.png")
-    others.append(ImageFolder(folder, size=8).fingerprint())
+    others.append(load_folder(folder, size=8).digest)
     put.write("most.png", plain(RED, (300, 200)))
-    others.append(ImageFolder(folder, size=8).fingerprint())
+    others.append(load_folder(folder, size=8).digest)
     (folder / "most.png").unlink()
-    assert ImageFolder(folder, size=8).fingerprint() == first
+    assert load_folder(folder, size=8).digest == first
     (folder / "000.png").unlink()
-    others.append(ImageFolder(folder, size=8).fingerprint())
+    others.append(load_folder(folder, size=8).digest)
     assert len({first, *others}) == 7
 
 
-def test_the_fingerprint_does_not_depend_on_where_the_folder_is(put, tmp_path):
-    names = ("one", "two")
-    for name in names:
+def test_the_digest_does_not_depend_on_where_the_folder_is(put, tmp_path):
+    for name in ("one", "two"):
         put.write(f"{name}/a/b.png", plain(RED))
-    one, two = (ImageFolder(tmp_path / name).fingerprint() for name in names)
+    one, two = (load_folder(tmp_path / name).digest for name in ("one", "two"))
     assert one == two
+
+
+def test_the_digest_is_that_of_earlier_versions(put):
+    """So that their runs can be resumed."""
+    put(b_bmp=plain(RED), sub__a_bmp=plain(BLUE, (5, 4)), bad_png=b"")  # 246 and 118 bytes
+    assert load_folder(put(), 16).digest == "9bf12b1c6ea2ca5b"
+    assert load_folder(put(), 8, channels=1).digest == "6c7fd2b27927b4ec"
 
 
 def test_a_relative_path_survives_a_change_of_folder(put, monkeypatch, tmp_path_factory):
     monkeypatch.chdir(put(sub__a_png=plain(RED)))
-    data = ImageFolder("sub", size=8)
+    data = load_folder("sub", size=8)
     monkeypatch.chdir(tmp_path_factory.mktemp("other"))
-    assert (data[0] == RED).all()
+    assert (data.images[0] == RED).all()

@@ -89,23 +89,23 @@ def test_path_goes_before_environment_before_cache(tmp_path, monkeypatch):
 
 
 def test_a_named_folder_without_mnist_is_an_error_and_no_fallback(tmp_path, monkeypatch):
-    wanted = "wanted t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz, here or in mnist/"
+    wanted = "expected t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz, here or in mnist/"
     put(tmp_path / "named")
-    with pytest.raises(DataError, match=f"named: holds no MNIST; {wanted}"):
+    with pytest.raises(DataError, match=f"named: {wanted} .*it holds no MNIST"):
         mnist(tmp_path / "named", split="test")
     monkeypatch.setenv("SCRATCHGAN_DATA", str(tmp_path / "absent"))
-    with pytest.raises(DataError, match=f"absent: holds no MNIST; {wanted}"):
+    with pytest.raises(DataError, match=f"absent: {wanted} .*it holds no MNIST"):
         mnist(split="test")
 
 
 @pytest.mark.parametrize(
     ("images", "labels", "message"),
     [
-        (IMAGES, LABELS[:4], r"train-labels.*\(4,\).*wanted 5 labels .*train-images"),
-        (IMAGES, LABELS + 1, r"train-labels.*up to 10; wanted 5 labels of 0 to 9"),
-        (IMAGES, IMAGES, r"train-labels.*\(5, 28, 28\).*wanted 5 labels"),
-        (IMAGES[:, :27], LABELS, r"train-images.*\(5, 27, 28\); wanted \(N, 28, 28\)"),
-        (LABELS, LABELS, r"train-images.*\(5,\); wanted \(N, 28, 28\)"),
+        (IMAGES, LABELS[:4], r"train-labels.*expected 5 labels .*train-images.*\(4,\)"),
+        (IMAGES, LABELS + 1, r"train-labels.*expected 5 labels of 0 to 9.*up to 10"),
+        (IMAGES, IMAGES, r"train-labels.*expected 5 labels.*\(5, 28, 28\)"),
+        (IMAGES[:, :27], LABELS, r"train-images.*expected shape \(N, 28, 28\), got \(5, 27, 28\)"),
+        (LABELS, LABELS, r"train-images.*expected shape \(N, 28, 28\), got \(5,\)"),
     ],
 )
 def test_files_that_are_not_mnist_are_named(tmp_path, images, labels, message):
@@ -115,7 +115,7 @@ def test_files_that_are_not_mnist_are_named(tmp_path, images, labels, message):
 
 
 def test_an_unknown_split_is_refused():
-    with pytest.raises(ValueError, match="split is 'valid'; wanted 'train' or 'test'"):
+    with pytest.raises(ValueError, match="split: expected 'train' or 'test', got 'valid'"):
         mnist(split="valid")
 
 

@@ -102,7 +102,7 @@ def test_noise_is_added(draw):
 @pytest.mark.parametrize("draw", DRAWS)
 @pytest.mark.parametrize("n", [0, -1])
 def test_no_points_are_refused(draw, n, rng):
-    with pytest.raises(ValueError, match=f"n is {n}; wanted 1 or more"):
+    with pytest.raises(ValueError, match=f"n: expected at least 1, got {n}"):
         draw(n, rng)
 
 
@@ -110,7 +110,9 @@ def test_no_points_are_refused(draw, n, rng):
 @pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf")])
 def test_a_bad_spread_is_refused(draw, value, rng):
     name = "sigma" if draw in CENTRES else "noise"
-    with pytest.raises(ValueError, match=f"{name} is {value}; wanted a finite number of 0"):
+    with pytest.raises(
+        ValueError, match=f"{name}: expected a finite number of at least 0, got {value}"
+    ):
         draw(5, rng, **{name: value})
 
 
@@ -119,8 +121,10 @@ def test_a_bad_spread_is_refused(draw, value, rng):
 ])  # fmt: skip
 def test_bad_centres_are_refused(draw, count, length, rng):
     for call in (CENTRES[draw], lambda **sizes: draw(5, rng, **sizes)):
-        with pytest.raises(ValueError, match=f"{count} is 0; wanted 1 or more"):
+        with pytest.raises(ValueError, match=f"{count}: expected at least 1, got 0"):
             call(**{count: 0})
         for value in (0, -1.0, float("nan")):
-            with pytest.raises(ValueError, match=f"{length} is {value}; wanted a finite number"):
+            with pytest.raises(
+                ValueError, match=f"{length}: expected a finite number above 0, got {value}"
+            ):
                 call(**{length: value})

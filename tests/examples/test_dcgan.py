@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scratchgan.data import ImageFolder
+from scratchgan.data import folder
 from scratchgan.runs import load_generator
 from scratchgan.runs.checkpoint import read_checkpoint
 
@@ -31,6 +31,7 @@ def pictures(tmp_path_factory):
 @pytest.fixture
 def faces(monkeypatch, capsys, tmp_path):
     """Run the example with small networks: options -> exit status, stdout, stderr."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
     def call(images, *arguments, steps=3, out="run"):
         always = ["--images", images, "--out", tmp_path / out, "--backend", "numpy"]
@@ -58,19 +59,14 @@ def test_a_folder_of_anything(faces, pictures, tmp_path):
     assert generator.forward(np.zeros((1, 100), np.float32), train=False)[0].shape == (1, 16, 16, 3)
 
 
-def test_the_next_batches_are_decoded_in_the_background(faces, pictures, monkeypatch):
-    asked, prefetched = [], []
-    get, fetch = ImageFolder.__getitem__, ImageFolder.prefetch
+def test_pictures_are_decoded_once(faces, pictures, monkeypatch):
+    decoded, decode = [], folder.decode
     monkeypatch.setattr(
-        ImageFolder, "__getitem__", lambda self, key: asked.append(key) or get(self, key)
+        folder, "decode", lambda path, *args: decoded.append(path.name) or decode(path, *args)
     )
-    monkeypatch.setattr(
-        ImageFolder, "prefetch", lambda self, key: prefetched.append(key) or fetch(self, key)
-    )
-    assert faces(pictures, "--size", 16, steps=3)[0] == 0  # 24 images: an epoch of three batches
-    batches = [key for key in asked if isinstance(key, np.ndarray)]
-    assert [len(key) for key in prefetched] == [16, 8, 0]
-    np.testing.assert_array_equal(prefetched[0], np.concatenate(batches[1:]))
+    for out in ("one", "two"):
+        assert faces(pictures, "--size", 16, steps=7, out=out)[0] == 0  # more than two epochs
+        assert len(decoded) == len(set(decoded)) == 25
 
 
 def test_every_option_reaches_the_networks(faces, pictures, tmp_path):

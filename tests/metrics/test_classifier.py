@@ -65,8 +65,16 @@ def test_the_same_seeds_give_the_same_classifier(digits):
 @pytest.mark.parametrize(
     ("x", "labels", "message"),
     [
-        (np.zeros((64, 28, 28, 1)), np.zeros(63, int), r"labels \(63,\) given"),
-        (np.zeros((5, 28, 28, 1)), np.zeros(5, int), "5 images given, at least one batch of 128"),
+        (
+            np.zeros((64, 28, 28, 1)),
+            np.zeros(63, int),
+            r"labels: expected one for each of 64 images, got \(63,\)",
+        ),
+        (
+            np.zeros((5, 28, 28, 1)),
+            np.zeros(5, int),
+            "images: expected at least one batch of 128, got 5",
+        ),
     ],
 )
 def test_what_cannot_be_learned_from_is_refused(x, labels, message):

@@ -50,7 +50,7 @@ def test_samples_far_from_all_real_ones_score_nothing(rng):
 
 @pytest.mark.parametrize("bad", [np.zeros(3), np.zeros((1, 3)), np.full((4, 3), np.nan)])
 def test_bad_features_are_named(bad):
-    with pytest.raises(ValueError, match=r"fake: shape .* given, two finite rows"):
+    with pytest.raises(ValueError, match=r"fake: expected two or more finite rows .* got shape"):
         frechet_distance(np.zeros((4, 3)), bad)
-    with pytest.raises(ValueError, match="equal widths wanted"):
+    with pytest.raises(ValueError, match="expected equal widths"):
         frechet_distance(np.zeros((4, 3)), np.zeros((4, 2)))

@@ -67,12 +67,12 @@ def test_the_images_are_only_read():
     ],
     ids=lambda images: f"{images.dtype}{images.shape}",
 )
-def test_other_arrays_are_refused_with_what_was_given_and_wanted(images):
+def test_other_arrays_are_refused_with_what_was_expected_and_got(images):
     with pytest.raises(ValueError) as caught:
         sample_grid(images)
     message = str(caught.value)
     assert str(images.shape) in message and str(images.dtype) in message
-    assert "uint8 (N, H, W, 1 or 3) wanted" in message
+    assert "expected uint8 (N, H, W, 1 or 3), got" in message
 
 
 def test_no_images_are_refused():
@@ -150,6 +150,6 @@ def test_one_frame_is_a_still(tmp_path):
 
 
 def test_no_frames_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"a\.gif: no frames given"):
+    with pytest.raises(ValueError, match=r"a\.gif: expected at least one frame, got none"):
         save_animation([], tmp_path / "a.gif")
     assert not list(tmp_path.iterdir())
