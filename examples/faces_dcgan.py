@@ -11,7 +11,8 @@ image of it; --size, --channels and --width give those for other images.
 
 import sys
 
-from scratchgan.cli.train import exit_status, parser, train_from
+from scratchgan.cli import exit_status
+from scratchgan.cli.train import parser, train_from
 from scratchgan.data import DataError, Dataset, ImageFolder, load_images
 from scratchgan.gan import dcgan_name
 
@@ -39,7 +40,7 @@ def main():
     own_size, own_channels = data.images.shape[2:] if data else (64, 3)
     size, channels = options.size or own_size, options.channels or own_channels
     if channels not in (1, 3):
-        raise DataError(f"{options.images}: {channels} channels given, 1 or 3 wanted")
+        raise DataError(f"{options.images}: expected 1 or 3 channels, got {channels}")
     options.model = dcgan_name(size, channels, options.width, options.upsample, options.dropout)
     if data is None:
         folder = ImageFolder(options.images, size, channels)

@@ -10,7 +10,8 @@ name it (classifier: Odena et al., 2017).
 
 import sys
 
-from scratchgan.cli.train import exit_status, parser, train_on_mnist
+from scratchgan.cli import exit_status
+from scratchgan.cli.train import parser, train_on_mnist
 
 
 def main():

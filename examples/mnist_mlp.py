@@ -7,7 +7,8 @@ The networks are written out in scratchgan/gan/models.py:
 
 import sys
 
-from scratchgan.cli.train import exit_status, parser, train_on_mnist
+from scratchgan.cli import exit_status
+from scratchgan.cli.train import parser, train_on_mnist
 
 
 def main():

@@ -23,11 +23,14 @@ class Dataset(NamedTuple):
     labels : ndarray of uint8 or uint16, shape (N,), or None
         uint16 where there are more than 256 classes; None where the file held none.
     name : str
+    digest : str, optional
+        Identifies the images; None: their checksum does.
     """
 
     images: np.ndarray
     labels: np.ndarray | None
     name: str
+    digest: str | None = None
 
 
 def read_payload(

@@ -1,6 +1,7 @@
-"""Ctrl-C, and the signal that ends a background job, without cutting a training step in two."""
+"""Ctrl-C and SIGTERM end a run between two training steps, never within one."""
 
 import signal
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import current_thread, main_thread
 
@@ -10,27 +11,28 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def asked_to_stop():
-    """Within, the first Ctrl-C or SIGTERM makes the yielded list true, and the second one ends all.
+def asked_to_stop() -> Iterator[list[int]]:
+    """Collect the first Ctrl-C or SIGTERM in the list that this yields; the second ends all.
 
-    So a step is never cut in two, and what is saved is a state that really was. A signal that is
-    ignored stays so: a shell has its background jobs ignore Ctrl-C.
+    The caller looks at the list between two steps: so it saves a state that a whole step has left.
+    A signal that is ignored stays ignored: a shell lets its background jobs ignore Ctrl-C.
     """
-    flag, before = [], {s: signal.getsignal(s) for s in SIGNALS}
-    main = current_thread() is main_thread()  # signals arrive nowhere else
-    heard = [s for s in SIGNALS if main and before[s] not in (signal.SIG_IGN, None)]
+    asked: list[int] = []
+    main = current_thread() is main_thread()  # the only thread that may set handlers
+    before = {s: signal.getsignal(s) for s in SIGNALS if main}
+    before = {s: handler for s, handler in before.items() if handler not in (signal.SIG_IGN, None)}
 
-    def as_before():
-        for s in heard:
-            signal.signal(s, before[s])
+    def restore():
+        for s, handler in before.items():
+            signal.signal(s, handler)
 
-    def handler(signum, frame):
-        flag.append(signum)
-        as_before()
+    def first(signum, frame):
+        asked.append(signum)
+        restore()
 
-    for s in heard:
-        signal.signal(s, handler)
+    for s in before:
+        signal.signal(s, first)
     try:
-        yield flag
+        yield asked
     finally:
-        as_before()
+        restore()
