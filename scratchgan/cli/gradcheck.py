@@ -10,8 +10,6 @@ from ..catalogue import layer_cases, loss_cases, network_cases, penalty_cases
 from ..gradcheck import ADJOINT, FIRST, SECOND, check, check_loss
 from ..layers import Layer
 
-__all__ = ["add_options", "load_layer", "run"]
-
 
 def add_options(parser: ArgumentParser) -> None:
     """Add this command's options to its parser."""

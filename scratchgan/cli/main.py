@@ -20,10 +20,8 @@ def main(argv: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for module in (gradcheck, sample, score):
         name, about = module.__name__.rpartition(".")[2], module.__doc__
-        command = commands.add_parser(
-            name, help=about, description=about, formatter_class=HelpFormatter
-        )
-        module.add_options(command)
-        command.set_defaults(run=module.run)
+        p = commands.add_parser(name, help=about, description=about, formatter_class=HelpFormatter)
+        module.add_options(p)
+        p.set_defaults(run=module.run)
     options = parser.parse_args(argv)
     return exit_status(lambda: options.run(options))

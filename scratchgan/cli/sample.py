@@ -11,17 +11,13 @@ from ..plots import sample_grid, save_image
 from ..runs import load_generator
 from .common import add_backend
 
-__all__ = ["add_options", "run"]
-
 
 def add_options(parser: ArgumentParser) -> None:
     """Add this command's options to its parser."""
     parser.add_argument("run_dir", type=Path, help="the --out of a training run")
     parser.add_argument("--n", type=int, default=64, help="number of images")
     parser.add_argument("--out", type=Path, default=Path("samples.png"), help=".png or .npz file")
-    parser.add_argument(
-        "--label", type=int, help="draw only this class; otherwise, every class in turn"
-    )
+    parser.add_argument("--label", type=int, help="class to draw; otherwise, each class in turn")
     parser.add_argument("--seed", type=int, default=0, help="seed of the noise")
     add_backend(parser)
 
@@ -41,9 +37,7 @@ def run(options: Namespace) -> int:
     labels = np.arange(options.n) % config.classes if config.condition else None
     if options.label is not None:
         if labels is None:
-            raise ValueError(
-                f"--label {options.label}: {options.run_dir} was trained without labels"
-            )
+            raise ValueError(f"--label: {options.run_dir} was trained without labels")
         if not 0 <= options.label < config.classes:
             raise ValueError(f"--label: expected 0 to {config.classes - 1}, got {options.label}")
         labels[:] = options.label

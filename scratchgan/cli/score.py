@@ -6,8 +6,6 @@ from pathlib import Path
 from ..runs.score import digit_judge, real_digits, score_run
 from .common import add_backend
 
-__all__ = ["add_options", "run"]
-
 HEADER = """\
 | run | FID | times that of real digits | precision | recall | KL of classes | as asked |
 |---|---:|---:|---:|---:|---:|---:|"""

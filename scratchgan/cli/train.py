@@ -83,7 +83,7 @@ def train_from(options: argparse.Namespace, data: Dataset) -> Trainer:
     Trainer
     """
     own = {f.name: getattr(options, f.name) for f in fields(Config) if f.metadata}
-    # A run is not resumed on other images.
+    # A digest of the images, because a run must not be resumed on others.
     about = f"{data.name} {data.images.shape} {data.digest or _crc32(data.images)}"
     if options.condition and data.labels is not None:
         about += f", labels {_crc32(data.labels)}"
@@ -115,8 +115,8 @@ def train_on_mnist(parser: argparse.ArgumentParser) -> Trainer:
     """
     parser.add_argument("--data", help="folder with MNIST's files, or an .npy or .npz of images")
     options = parser.parse_args()
-    is_array = options.data and options.data.endswith((".npy", ".npz"))
-    return train_from(options, load_images(options.data) if is_array else mnist(options.data))
+    load = load_images if (options.data or "").endswith((".npy", ".npz")) else mnist
+    return train_from(options, load(options.data))
 
 
 class _Parser(argparse.ArgumentParser):

@@ -40,9 +40,10 @@ class Monitor:
 
     def __init__(self, real_spread: float, smooth: float = 0.0):
         self.real_spread, self.smooth = real_spread, smooth
-        self.won_since = None
-        self.present = set()  # the troubles that have been reported and have not passed
-        self.looked = None  # the time of the last look, and how long each thread had waited by then
+        self.won_since = math.inf  # the step at which D became sure of every image
+        self.present: set[str] = set()  # troubles that have been reported and have not passed
+        # The time of the last look at the cores, and how long each thread had waited by then:
+        self.looked: tuple[float, dict[str, float]] | None = None
 
     def check_finite(self, step: int, **values: float) -> None:
         """Raise `DivergenceError` unless all values are finite."""
@@ -54,13 +55,10 @@ class Monitor:
     def watch_probabilities(self, step: int, d_real: float, d_fake: float) -> str | None:
         """Return a warning if D has been sure of every image for a while, else None."""
         sure = d_real >= self.SURE * (1 - self.smooth) and d_fake <= 1 - self.SURE
-        if not sure:
-            self.won_since = None
-        elif self.won_since is None:
-            self.won_since = step
+        self.won_since = min(self.won_since, step) if sure else math.inf
         return self._once(
             "won",
-            sure and step - self.won_since >= self.WON_FOR,
+            step - self.won_since >= self.WON_FOR,
             f"step {step}: the discriminator has won: D(x) = {d_real:.3f}, D(G(z)) = {d_fake:.3f} "
             f"since step {self.won_since}; the generator has little left to learn from. "
             "A smaller --d-lr or another --loss may help",

@@ -155,9 +155,10 @@ def score_run(
     features, floor = real or real_digits(judge, data)
     fake = metrics.embed(judge, to_unit(images))  # (N, 256)
     read = metrics.predict_from(judge, fake)
-    fid, shares = metrics.frechet_distance(features, fake), metrics.precision_recall(features, fake)
+    fid = metrics.frechet_distance(features, fake)
+    precision, recall = metrics.precision_recall(features, fake)
     accuracy = None if labels is None else float((read == labels).mean())
-    return Score(fid, floor, *shares, metrics.count_classes(read, 10)[1], accuracy)
+    return Score(fid, floor, precision, recall, metrics.count_classes(read, 10)[1], accuracy)
 
 
 def _mnist(data, split):

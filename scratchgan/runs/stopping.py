@@ -4,6 +4,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import current_thread, main_thread
+from typing import Any
 
 __all__ = ["asked_to_stop"]
 
@@ -18,9 +19,7 @@ def asked_to_stop() -> Iterator[list[int]]:
     A signal that is ignored stays ignored: a shell lets its background jobs ignore Ctrl-C.
     """
     asked: list[int] = []
-    main = current_thread() is main_thread()  # the only thread that may set handlers
-    before = {s: signal.getsignal(s) for s in SIGNALS if main}
-    before = {s: handler for s, handler in before.items() if handler not in (signal.SIG_IGN, None)}
+    before: dict[int, Any] = {}
 
     def restore():
         for s, handler in before.items():
@@ -30,8 +29,10 @@ def asked_to_stop() -> Iterator[list[int]]:
         asked.append(signum)
         restore()
 
-    for s in before:
-        signal.signal(s, first)
+    if current_thread() is main_thread():  # no other thread may set handlers
+        for s in SIGNALS:
+            if signal.getsignal(s) not in (signal.SIG_IGN, None):
+                before[s] = signal.signal(s, first)
     try:
         yield asked
     finally:

@@ -1,11 +1,15 @@
 """The command line of the training examples: options, presets, defaults."""
 
+import zlib
 from dataclasses import fields
 
+import numpy as np
 import pytest
 
 from scratchgan.backend import NAMES
-from scratchgan.cli.train import parser
+from scratchgan.cli import train as module
+from scratchgan.cli.train import parser, train_from
+from scratchgan.data import Dataset
 from scratchgan.gan import PRESETS, Config
 
 
@@ -81,3 +85,13 @@ def test_a_number_that_is_too_small_or_none_is_refused(capsys, text, told):
     with pytest.raises(SystemExit):
         parsed("--batch-size", text)
     assert f"argument --batch-size: {told}" in capsys.readouterr().err.replace("invalid ", "")
+
+
+@pytest.mark.parametrize("digest", [None, "0123456789abcdef"])
+def test_the_images_are_known_by_their_digest_or_their_checksum(monkeypatch, digest):
+    configs = []
+    monkeypatch.setattr(module, "train", lambda config, *args, **kwargs: configs.append(config))
+    images = np.arange(2 * 28 * 28, dtype=np.uint8).reshape(2, 28, 28, 1)
+    train_from(parsed(), Dataset(images, np.array([0, 1], np.uint8), "name", digest))
+    known = digest or f"{zlib.crc32(images):08x}"
+    assert [config.data for config in configs] == [f"name (2, 28, 28, 1) {known}"]

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scratchgan.data import ImageFolder
 from scratchgan.runs import load_generator
 from scratchgan.runs.checkpoint import read_checkpoint
 
@@ -56,21 +55,6 @@ def test_a_folder_of_anything(faces, pictures, tmp_path):
     assert config.model == "dcgan-16x3-w4"
     assert f"{pictures.name} (24, 16, 16, 3)" in config.data
     assert generator.forward(np.zeros((1, 100), np.float32), train=False)[0].shape == (1, 16, 16, 3)
-
-
-def test_the_next_batches_are_decoded_in_the_background(faces, pictures, monkeypatch):
-    asked, prefetched = [], []
-    get, fetch = ImageFolder.__getitem__, ImageFolder.prefetch
-    monkeypatch.setattr(
-        ImageFolder, "__getitem__", lambda self, key: asked.append(key) or get(self, key)
-    )
-    monkeypatch.setattr(
-        ImageFolder, "prefetch", lambda self, key: prefetched.append(key) or fetch(self, key)
-    )
-    assert faces(pictures, "--size", 16, steps=3)[0] == 0  # 24 images: an epoch of three batches
-    batches = [key for key in asked if isinstance(key, np.ndarray)]
-    assert [len(key) for key in prefetched] == [16, 8, 0]
-    np.testing.assert_array_equal(prefetched[0], np.concatenate(batches[1:]))
 
 
 def test_every_option_reaches_the_networks(faces, pictures, tmp_path):
