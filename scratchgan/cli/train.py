@@ -49,8 +49,8 @@ def parser(
     length = p.add_argument_group("how long").add_mutually_exclusive_group()
     length.add_argument("--steps", type=count, default=steps, help="training steps")
     length.add_argument("--epochs", type=count, help="passes over the data, instead of --steps")
-    paper = p.add_argument_group("settings of a paper")
-    paper.add_argument("--preset", choices=PRESETS, help="options given besides override it")
+    about = "take the settings of a paper; other options on the command line override them"
+    p.add_argument("--preset", choices=PRESETS, help=about)
 
     options = [f for f in fields(Config) if f.metadata and (models or f.name != "model")]
     titles = dict.fromkeys(f.metadata["group"] for f in options)
