@@ -118,7 +118,7 @@ class _Run:
     def go_on_to(self, steps):
         """Train up to step ``steps``, saving on the way."""
         trainer, size = self.trainer, self.trainer.batch_size * self.trainer.d_steps
-        done = trainer.step_count
+        stepper, done = stepper_for(trainer), trainer.step_count
         if not done:
             self.save()
         bar = tqdm(
@@ -129,7 +129,7 @@ class _Run:
             np.errstate(over="ignore", invalid="ignore"),  # the monitor says it better
             open(self.out / "metrics.csv", "a", buffering=1) as metrics,
             bar,
-            closing(stepper_for(trainer)) as stepper,
+            closing(stepper),
         ):
             self.since = time.perf_counter(), done
             while trainer.step_count < steps and not asked:
