@@ -1,21 +1,22 @@
-"""Train a GAN to draw the digit it is asked for: in a run's grids every row is a digit.
+"""Train a GAN to draw the digit it is asked for: in the sample grids, each row is one digit.
 
     python examples/mnist_conditional.py --condition projection
     python -m scratchgan sample runs/mnist_conditional --label 7
 
---condition says what D does with the label. It sees it beside the image (concat: Mirza and
-Osindero, 2014), holds it against its features (projection: Miyato and Koyama, 2018), or is to
-name it (classifier: Odena et al., 2017).
+--condition sets what D does with the label: D takes it as more input beside the image (concat:
+Mirza and Osindero, 2014), projects its features on the label's embedding (projection: Miyato and
+Koyama, 2018), or learns to name it (classifier: Odena et al., 2017).
 """
 
 import sys
 
-from scratchgan.cli.train import exit_status, parser, train_on_mnist
+from scratchgan.cli import exit_status
+from scratchgan.cli.train import parser, train_on_mnist
 
 
 def main():
     """Read the command line, load the images and their labels, train."""
-    options = parser(
+    p = parser(
         __doc__,
         models=["mlp", "mlp-small", "dcgan28"],
         out="runs/mnist_conditional",
@@ -24,7 +25,7 @@ def main():
         ema=0.999,
         condition="concat",
     )
-    train_on_mnist(options)
+    train_on_mnist(p)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,14 @@ The networks are written out in scratchgan/gan/models.py:
 
 import sys
 
-from scratchgan.cli.train import exit_status, parser, train_on_mnist
+from scratchgan.cli import exit_status
+from scratchgan.cli.train import parser, train_on_mnist
 
 
 def main():
     """Read the command line, load the images, train."""
-    # Small batches: in five epochs, many steps are worth more than exact ones.
-    options = parser(
+    # Small batches: within five epochs, many steps help more than exact gradients do.
+    p = parser(
         __doc__,
         models=["dcgan28"],
         out="runs/mnist_dcgan",
@@ -22,7 +23,7 @@ def main():
         batch_size=32,
         ema=0.999,
     )
-    train_on_mnist(options)
+    train_on_mnist(p)
 
 
 if __name__ == "__main__":

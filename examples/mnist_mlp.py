@@ -7,12 +7,13 @@ The networks are written out in scratchgan/gan/models.py:
 
 import sys
 
-from scratchgan.cli.train import exit_status, parser, train_on_mnist
+from scratchgan.cli import exit_status
+from scratchgan.cli.train import parser, train_on_mnist
 
 
 def main():
     """Read the command line, load the images, train."""
-    options = parser(
+    p = parser(
         __doc__,
         models=["mlp", "mlp-small"],
         out="runs/mnist_mlp",
@@ -21,7 +22,7 @@ def main():
         d_lr=1e-3,
         ema=0.999,
     )
-    train_on_mnist(options)
+    train_on_mnist(p)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import trange
 
-from scratchgan.cli.train import exit_status
+from scratchgan.cli import exit_status
 from scratchgan.data import grid, grid_modes, ring, ring_modes, swiss_roll, two_moons
 from scratchgan.gan import PRESETS, Config, build, draw_noise
 from scratchgan.metrics import count_modes

@@ -1,116 +1,75 @@
-"""The command line that all training examples share."""
+"""The command line that all training examples share. Most of its options are those of `Config`."""
 
 import argparse
-import sys
 import zlib
 from dataclasses import fields
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 
-from ..backend import BackendError
-from ..data import load_images, mnist
-from ..gan.conditional import CONDITIONS
-from ..gan.config import Config
-from ..gan.presets import PRESETS, RECIPE
-from ..gan.refit import NORMS
-from ..losses import ADVERSARIAL
-from ..optim import OPTIMISERS
-from ..penalties import PENALTIES
-from ..runs.monitor import DivergenceError
-from ..runs.run import Stopped, train
+from ..data import Dataset, load_images, mnist
+from ..gan import PRESETS, Config, Trainer, preset_options
+from ..runs import train
+from .common import HelpFormatter, add_backend
 
-__all__ = ["exit_status", "parser", "train_from", "train_on_mnist"]
+__all__ = ["parser", "train_from", "train_on_mnist"]
 
 
-def parser(description, models, out, steps, save_every=500, **defaults):
-    """An argument parser for a training example.
+def parser(
+    description: str, models: list[str], out: str, steps: int, save_every: int = 500, **own: Any
+) -> argparse.ArgumentParser:  # fmt: skip
+    """Return the argument parser of a training example.
 
     Parameters
     ----------
     description : str
+        Text at the top of ``--help``.
     models : list of str
-        Choices of ``--model``; the first is the default. Empty: no such option, and the example
-        sets ``model`` itself.
+        Choices of ``--model``; the first is the default. Empty: there is no such option, and the
+        example sets ``model`` itself.
     out : str
         Default folder of the run.
     steps, save_every : int
-        Default length of the run, and from one sample grid to the next.
-    **defaults
-        Of the fields of `Config`, where they are not those of `Config` itself.
+        Default number of training steps, and of steps between two sample grids.
+    **own
+        The example's own defaults of options of `Config`.
 
     Returns
     -------
     argparse.ArgumentParser
     """
-    p = _Parser(description=description, formatter_class=_HelpFormatter)
+    p = _Parser(description=description, formatter_class=HelpFormatter)
+    count = _at_least(1)
     where = p.add_argument_group("where")
-    where.add_argument(
-        "--backend",
-        choices=["auto", "numpy", "cupy"],
-        default="auto",
-        help="where to compute; auto: on a GPU where there is one",
-    )
+    add_backend(where)
     where.add_argument("--out", default=out, type=_folder, help="folder of the run")
     where.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
-    where.add_argument(
-        "--save-every", type=_positive, default=save_every, help="steps between samples"
-    )
-
+    where.add_argument("--save-every", type=count, default=save_every, help="steps between samples")
     length = p.add_argument_group("how long").add_mutually_exclusive_group()
-    length.add_argument("--steps", type=_positive, default=steps, help="training steps")
-    length.add_argument("--epochs", type=_positive, help="passes over the data, instead of --steps")
+    length.add_argument("--steps", type=count, default=steps, help="training steps")
+    length.add_argument("--epochs", type=count, help="passes over the data, instead of --steps")
+    about = "take the settings of a paper; other options on the command line override them"
+    p.add_argument("--preset", choices=PRESETS, help=about)
 
-    game = p.add_argument_group("what")
-    if models:
-        game.add_argument("--model", choices=models, default=models[0], help="a pair of networks")
-    game.add_argument("--loss", choices=list(ADVERSARIAL), help="the game that is played")
-    game.add_argument(
-        "--preset",
-        choices=list(PRESETS),
-        help="the settings of a paper; what else is on the command line overrides them",
-    )
-    game.add_argument("--condition", choices=CONDITIONS, help="let both networks know the labels")
-    game.add_argument("--smooth", type=float, help="label smoothing: D(x) is to be 1 - SMOOTH")
-    game.add_argument("--noise", choices=["normal", "uniform"], help="N(0, 1) or U(-1, 1)")
-    game.add_argument("--seed", type=_seed, help="of everything that is random")
-
-    how = p.add_argument_group("how")
-    how.add_argument("--batch-size", type=_positive, help="images a step")
-    how.add_argument("--d-steps", type=_positive, help="steps of D for each step of G")
-    how.add_argument("--g-optimiser", choices=list(OPTIMISERS), help="of the generator")
-    how.add_argument("--d-optimiser", choices=list(OPTIMISERS), help="of the discriminator")
-    how.add_argument("--g-lr", type=float, help="learning rate of the generator")
-    how.add_argument("--d-lr", type=float, help="learning rate of the discriminator")
-    how.add_argument("--beta1", type=float, help="decay of Adam's mean gradient")
-    how.add_argument("--beta2", type=float, help="decay of Adam's mean square")
-    how.add_argument("--l2-generator", type=float, help="L2 penalty on G's weights")
-    how.add_argument("--ema", type=float, help="samples from a running mean of G's weights; 0: off")
-    how.add_argument("--dtype", choices=["float32", "float64"], help="of all arrays")
-    how.add_argument(
-        "--tf32",
-        action="store_true",
-        help="on a GPU, faster products of float32 numbers, rounded to 10 bits",
-    )
-
-    cures = p.add_argument_group("cures, all for the discriminator")
-    cures.add_argument("--d-norm", choices=NORMS, help="in place of the model's BatchNorm")
-    cures.add_argument("--penalty", choices=["none", *PENALTIES], help="on D's slope")
-    cures.add_argument("--penalty-weight", type=float, help="lambda or gamma; the paper's, if left")
-    cures.add_argument("--penalty-every", type=_positive, help="only at every so-many-th step of D")
-    cures.add_argument("--clip-weights", type=float, help="to this size: WGAN")
-    cures.add_argument("--pack", type=_positive, help="samples that are judged together: PacGAN")
-    cures.add_argument(
-        "--minibatch-std", action="store_true", help="let D see how much a batch varies"
-    )
-    cures.add_argument("--instance-noise", type=float, help="standard deviation, on all D sees")
-    cures.add_argument("--instance-noise-steps", type=int, help="until it has fallen to 0")
-    own = {f.name: f.default for f in fields(Config) if f.name not in ("data", "model")}
-    p.set_defaults(**(own | defaults))
+    options = [f for f in fields(Config) if f.metadata and (models or f.name != "model")]
+    titles = dict.fromkeys(f.metadata["group"] for f in options)
+    groups = {title: p.add_argument_group(title) for title in titles}
+    for f in options:
+        how = {"default": f.default, "help": f.metadata["help"]}
+        kind = (get_args(f.type) or [f.type])[0]  # of `float | None`, float
+        if kind is bool:
+            how["action"] = "store_true"
+        else:
+            least = f.metadata["least"]
+            how["type"] = kind if least is None else _at_least(least)
+            how["choices"] = models if f.name == "model" else f.metadata["choices"]
+        groups[f.metadata["group"]].add_argument("--" + f.name.replace("_", "-"), **how)
+    p.set_defaults(**({"model": models[0]} if models else {}) | own)
     return p
 
 
-def train_from(options, data):
+def train_from(options: argparse.Namespace, data: Dataset) -> Trainer:
     """Train as the command line says.
 
     Parameters
@@ -123,13 +82,11 @@ def train_from(options, data):
     -------
     Trainer
     """
-    names = [f.name for f in fields(Config) if f.name not in ("data", "classes")]
-    own = {name: getattr(options, name) for name in names}
-    # So that a run is not resumed on other images:
-    digest = data.digest or f"{zlib.crc32(np.ascontiguousarray(data.images)):08x}"
-    about = f"{data.name} {data.images.shape} {digest}"
+    own = {f.name: getattr(options, f.name) for f in fields(Config) if f.metadata}
+    # A digest of the images, because a run must not be resumed on others.
+    about = f"{data.name} {data.images.shape} {data.digest or _crc32(data.images)}"
     if options.condition and data.labels is not None:
-        about += f", labels {zlib.crc32(np.ascontiguousarray(data.labels)):08x}"
+        about += f", labels {_crc32(data.labels)}"
         own["classes"] = int(data.labels.max()) + 1
     config = Config(data=about, **own)
     steps = options.steps
@@ -137,21 +94,15 @@ def train_from(options, data):
         batches = options.epochs * (len(data.images) // config.batch_size)
         steps = -(-batches // config.d_steps)  # rounded up: a step takes d_steps batches
     trainer = train(
-        config,
-        data.images,
-        options.out,
-        steps=steps,
-        backend=options.backend,
-        resume=options.resume,
-        save_every=options.save_every,
-        labels=data.labels,
-    )
+        config, data.images, options.out, steps=steps, backend=options.backend,
+        resume=options.resume, save_every=options.save_every, labels=data.labels,
+    )  # fmt: skip
     print(f"{options.out}: samples/, samples.gif, losses.png, metrics.csv")
     return trainer
 
 
-def train_on_mnist(parser):
-    """Read the command line with ``--data`` besides, load what it names, and train on it.
+def train_on_mnist(parser: argparse.ArgumentParser) -> Trainer:
+    """Read the command line, with ``--data`` besides, and train on the images it names.
 
     Parameters
     ----------
@@ -164,74 +115,38 @@ def train_on_mnist(parser):
     """
     parser.add_argument("--data", help="folder with MNIST's files, or an .npy or .npz of images")
     options = parser.parse_args()
-    is_array = options.data and options.data.endswith((".npy", ".npz"))
-    return train_from(options, load_images(options.data) if is_array else mnist(options.data))
-
-
-def exit_status(job):
-    """Do a job; an error of the user's becomes one line on stderr and an exit status.
-
-    Parameters
-    ----------
-    job : callable, () -> int or None
-
-    Returns
-    -------
-    int
-        0 done, 1 training failed, 2 something the user gave cannot be used, 130 stopped (Ctrl-C,
-        SIGTERM).
-    """
-    try:
-        return job() or 0
-    except DivergenceError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except (ValueError, OSError, BackendError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except Stopped as error:
-        print(error, file=sys.stderr)
-    except KeyboardInterrupt:  # before the first step, or a second time
-        print("interrupted", file=sys.stderr)
-    return 130
+    load = load_images if (options.data or "").endswith((".npy", ".npz")) else mnist
+    return train_from(options, load(options.data))
 
 
 class _Parser(argparse.ArgumentParser):
-    """Of a preset, the settings stand in for the example's defaults: all that make up a recipe."""
+    """A parser in which the settings of ``--preset`` replace the example's own defaults."""
 
     def parse_args(self, args=None, namespace=None):
-        """Read the command line; what is said there overrides the preset."""
+        """Read the command line; options given there override the preset."""
         preset = self.parse_known_args(args)[0].preset
-        if preset:  # what a namespace has already, argparse does not give its default
-            own = {f.name: f.default for f in fields(Config) if f.name in RECIPE}
-            namespace = argparse.Namespace(**(own | PRESETS[preset].settings))
+        if preset:  # argparse has no default for what is in the namespace already
+            namespace = argparse.Namespace(**preset_options(preset))
         return super().parse_args(args, namespace)
 
 
-class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """The description as it was written, and every default that says something."""
+def _at_least(least):
+    """Return a function that reads an integer of at least ``least``."""
 
-    def _get_help_string(self, action):
-        said = not any(action.default is nothing for nothing in (None, False, argparse.SUPPRESS))
-        return f"{action.help or ''} (default: %(default)s)" if said else action.help
+    def number(text):
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"expected {least} or more, got {text}")
+        return int(text)
 
-
-def _at_least(text, least):
-    n = int(text)
-    if n < least:
-        raise argparse.ArgumentTypeError(f"{n} given, at least {least} wanted")
-    return n
-
-
-def _positive(text):
-    return _at_least(text, 1)
-
-
-def _seed(text):
-    return _at_least(text, 0)
+    number.__name__ = "int"  # argparse prints it if the text is no number
+    return number
 
 
 def _folder(text):
     if not text:
-        raise argparse.ArgumentTypeError("nothing given, a folder wanted")
+        raise argparse.ArgumentTypeError("expected a folder, got nothing")
     return Path(text)
+
+
+def _crc32(array):
+    return f"{zlib.crc32(np.ascontiguousarray(array)):08x}"

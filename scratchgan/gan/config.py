@@ -1,43 +1,92 @@
-"""What makes a run this run."""
+"""The options of a run. Each stands here and nowhere else; the command line is made from them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
-__all__ = ["Config"]
+from ..losses import ADVERSARIAL
+from ..optim import OPTIMISERS
+from ..penalties import PENALTIES
+from .conditional import CONDITIONS
+from .refit import NORMS
+
+__all__ = ["Config", "option"]
+
+
+def option(
+    default: Any, help: str, group: str, choices: Any = None, least: Any = None, preset=False
+) -> Any:
+    """Return a field of a dataclass that is also an option of the command line.
+
+    Parameters
+    ----------
+    default : object
+    help : str
+        Line of ``--help``.
+    group : str
+        Title in ``--help`` under which the option is listed.
+    choices : collection of str, optional
+        The only values allowed.
+    least : int, optional
+        Smallest value allowed.
+    preset : bool
+        A preset sets this option: to a value of its own, or back to the default.
+
+    Returns
+    -------
+    dataclasses.Field
+    """
+    about = {"help": help, "group": group, "choices": choices, "least": least, "preset": preset}
+    return field(default=default, metadata=about)
+
+
+_game = partial(option, group="what to train")
+_training = partial(option, group="how to train it")
+_cure = partial(option, group="cures for unstable training, all in the discriminator")
 
 
 @dataclass(frozen=True)
 class Config:
-    """What makes a run this run: two runs that agree in all of it give the same numbers.
+    """All settings of a run. Two runs with equal settings give equal numbers.
 
-    Attributes are the options of the examples by the same names; see ``--help`` there.
+    Attributes
+    ----------
+    data : str
+        Name, shape and checksum of the images, so that a run is not resumed on others.
+    model : str
+        A pair of networks: a name that `model` knows.
+    classes : int
+        How many classes the labels have; 0 without ``condition``.
+
+    The other attributes are options of the examples: ``--help`` there explains them.
     """
 
     data: str
-    model: str = "mlp"
-    loss: str = "non-saturating"
-    smooth: float = 0.0
-    batch_size: int = 128
-    seed: int = 0
-    g_optimiser: str = "adam"
-    d_optimiser: str = "adam"
-    g_lr: float = 2e-4
-    d_lr: float = 2e-4
-    beta1: float = 0.5
-    beta2: float = 0.999
-    d_steps: int = 1
-    condition: str | None = None
+    model: str = _game("mlp", "pair of networks")
+    loss: str = _game("non-saturating", "loss of D and of G", choices=ADVERSARIAL, preset=True)
+    smooth: float = _game(0.0, "smooth the labels: train D(x) towards 1 - SMOOTH", preset=True)
+    batch_size: int = _training(128, "images in a batch", least=1)
+    seed: int = _game(0, "seed of all random numbers", least=0)
+    g_optimiser: str = _training("adam", "optimiser of G", choices=OPTIMISERS, preset=True)
+    d_optimiser: str = _training("adam", "optimiser of D", choices=OPTIMISERS, preset=True)
+    g_lr: float = _training(2e-4, "learning rate of G", preset=True)
+    d_lr: float = _training(2e-4, "learning rate of D", preset=True)
+    beta1: float = _training(0.5, "decay rate of Adam's mean gradient", preset=True)
+    beta2: float = _training(0.999, "decay rate of Adam's mean squared gradient", preset=True)
+    d_steps: int = _training(1, "train D this often for each step of G", least=1, preset=True)
+    condition: str | None = _game(None, "let both networks see the labels", choices=CONDITIONS)
     classes: int = 0
-    d_norm: str = "model"
-    penalty: str = "none"
-    penalty_weight: float | None = None
-    penalty_every: int = 1
-    clip_weights: float | None = None
-    pack: int = 1
-    minibatch_std: bool = False
-    instance_noise: float = 0.0
-    instance_noise_steps: int = 0
-    noise: str = "normal"
-    l2_generator: float = 0.0
-    ema: float = 0.0
-    dtype: str = "float32"
-    tf32: bool = False
+    d_norm: str = _cure("model", "replace the model's BatchNorm", choices=NORMS, preset=True)
+    penalty: str = _cure("none", "penalise D's slope", choices=["none", *PENALTIES], preset=True)
+    penalty_weight: float | None = _cure(None, "penalty's weight, if not the paper's", preset=True)
+    penalty_every: int = _cure(1, "apply the penalty in every n-th step of D", least=1, preset=True)
+    clip_weights: float | None = _cure(None, "WGAN: clip D's weights to this size", preset=True)
+    pack: int = _cure(1, "PacGAN: let D judge this many samples together", least=1, preset=True)
+    minibatch_std: bool = _cure(False, "show D how much a batch varies", preset=True)
+    instance_noise: float = _cure(0.0, "add noise of this standard deviation to all D sees")
+    instance_noise_steps: int = _cure(0, "lower that noise to 0 in this many steps; 0: keep it")
+    noise: str = _game("normal", "draw z from N(0, 1) or U(-1, 1)", choices=["normal", "uniform"])
+    l2_generator: float = _training(0.0, "L2 penalty on G's weights")
+    ema: float = _training(0.0, "draw samples from a running mean of G's weights; 0: do not")
+    dtype: str = _training("float32", "type of all numbers", choices=["float32", "float64"])
+    tf32: bool = _training(False, "on a GPU, multiply float32 faster, rounded to 10 bits")

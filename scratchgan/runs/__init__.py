@@ -1,8 +1,8 @@
-"""What a training run leaves behind in its folder. Read ``run.py`` first."""
+"""A training run, and the folder of files that it leaves. Read ``run.py`` first."""
 
-from .checkpoint import CheckpointError
+from .checkpoint import CheckpointError, load_generator
 from .monitor import DivergenceError, Monitor
-from .run import Stopped, load_generator, samples_of_classes, train
+from .run import Stopped, samples_of_classes, train
 
 __all__ = [
     "CheckpointError", "DivergenceError", "Monitor", "Stopped", "load_generator",

@@ -1,39 +1,41 @@
-"""Everything a run is made of in one safetensors file, so that it goes on as if never stopped.
+"""All state of a run in one safetensors file; a run resumed from it goes on as if never stopped.
 
-Arrays are stored under ``generator/…``, ``discriminator/…``, ``average/…``, ``g_optimiser/…``,
-``d_optimiser/…``, ``batches/order`` and ``fixed_noise``; the rest (configuration, counters, the
-state of every random generator) as JSON in the file's metadata. A checksum tells whether a bit of
-it has changed. Nothing is ever unpickled.
+Arrays have the keys ``generator/…``, ``discriminator/…``, ``average/…``, ``g_optimiser/…``,
+``d_optimiser/…``, ``batches/order`` and ``fixed_noise``. The rest (configuration, counters, the
+state of every random generator) is JSON in the file's metadata. A checksum shows if a bit of the
+file has changed. Nothing is ever unpickled.
 """
 
 import json
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
 
 from ..files import read_arrays, write_arrays
-from ..gan.config import Config
+from ..gan import Config, Trainer, make_generator
+from ..layers import Layer
 from .monitor import DivergenceError
 
 __all__ = [
-    "CheckpointError",
-    "below",
-    "load_checkpoint",
-    "read_checkpoint",
-    "restore",
+    "CheckpointError", "load_checkpoint", "load_generator", "read_checkpoint", "restore",
     "save_checkpoint",
-]
+]  # fmt: skip
 
-VERSION = 1
+VERSION = 1  # of the file's format
+CHECKPOINT = "checkpoint.safetensors"  # its name in the folder of a run
+OPTIMISERS = ("g_optimiser", "d_optimiser")
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that cannot be used; the message names the file and what is wrong with it."""
+    """A checkpoint cannot be used; the message names the file and what is wrong with it."""
 
 
-def save_checkpoint(path, trainer, config, fixed_noise):
+def save_checkpoint(
+    path: str | Path, trainer: Trainer, config: dict[str, Any], fixed_noise: np.ndarray
+) -> None:
     """Write a checkpoint, whole or not at all.
 
     Parameters
@@ -41,7 +43,7 @@ def save_checkpoint(path, trainer, config, fixed_noise):
     path : path-like
     trainer : Trainer
     config : dict
-        What makes this run this run; a resumed run must have the same.
+        The options of the run; a resumed run must have the same.
     fixed_noise : float32 array (n, z_dim)
 
     Raises
@@ -49,36 +51,17 @@ def save_checkpoint(path, trainer, config, fixed_noise):
     DivergenceError
         An array is not finite; the file is left as it was.
     """
-    arrays, meta = _state_of(trainer)
+    arrays, meta = _state(trainer)
     arrays["fixed_noise"] = fixed_noise
     bad = [key for key, array in arrays.items() if not np.isfinite(array).all()]
     if bad:
         raise DivergenceError(f"step {trainer.step_count}: {', '.join(bad)} not finite; not saved")
-    meta |= {"version": VERSION, "config": config}
     arrays = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
-    write_arrays(path, arrays, json.dumps(meta))
+    write_arrays(path, arrays, json.dumps(meta | {"version": VERSION, "config": config}))
 
 
-def _state_of(trainer):
-    """All that a trainer needs to go on: arrays, and what goes into the file's metadata."""
-    arrays, meta = {}, {}
-    for name, network in _networks(trainer).items():
-        arrays |= {f"{name}/{key}": array for key, array in network.state_dict().items()}
-    for name, optimiser in _optimisers(trainer).items():
-        state = optimiser.state_dict()
-        meta[f"{name}/t"] = state.pop("t")
-        arrays |= {f"{name}/{key}": array for key, array in state.items()}
-    if trainer.average:
-        meta["average/t"] = trainer.average.t
-    batches = trainer.batches.state()
-    arrays["batches/order"] = batches.pop("order")
-    meta |= {"batches": batches, "step": trainer.step_count}
-    meta["random"] = {name: rng.bit_generator.state for name, rng in _generators(trainer).items()}
-    return arrays, meta
-
-
-def read_checkpoint(path):
-    """The arrays and the metadata of a checkpoint.
+def read_checkpoint(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Return the arrays and the metadata of a checkpoint.
 
     Returns
     -------
@@ -102,14 +85,21 @@ def read_checkpoint(path):
         raise CheckpointError(f"{path}: a safetensors file, but no checkpoint of a run")
     version = meta.get("version") if isinstance(meta, dict) else None
     if version != VERSION:
-        raise CheckpointError(f"{path}: format version {version} read, {VERSION} wanted")
+        raise CheckpointError(f"{path}: expected format version {VERSION}, got {version}")
     if not isinstance(meta.get("config"), dict) or "fixed_noise" not in arrays:
-        raise CheckpointError(f"{path}: damaged: no configuration, or no fixed noise in it")
+        raise CheckpointError(f"{path}: damaged: the configuration or the fixed noise is missing")
     return arrays, meta
 
 
-def load_checkpoint(path, trainer, config):
-    """Put a trainer of the same configuration where the checkpoint was taken.
+def load_checkpoint(path: str | Path, trainer: Trainer, config: dict[str, Any]) -> np.ndarray:
+    """Bring a trainer of the same configuration to the state that a checkpoint holds.
+
+    Parameters
+    ----------
+    path : path-like
+    trainer : Trainer
+    config : dict
+        The options of this run.
 
     Returns
     -------
@@ -118,20 +108,17 @@ def load_checkpoint(path, trainer, config):
     Raises
     ------
     CheckpointError
-        The file cannot be read, or belongs to a run with another configuration; the message
-        names every key that differs. The trainer is untouched then.
+        The file cannot be read, or is of a run with other options; the message names every
+        option that differs. The trainer keeps its state then.
     """
     arrays, meta = read_checkpoint(path)
-    # A run that was begun before an option existed was as the option's default has it.
+    # An option that the saved run does not know did not exist then: it had the default's effect.
     saved = {f.name: f.default for f in fields(Config) if f.name != "data"} | meta["config"]
-    differing = [
-        f"{key}: {saved.get(key)!r} there, {config.get(key)!r} here"
-        for key in sorted(saved.keys() | config.keys())
-        if saved.get(key) != config.get(key)
-    ]
-    if differing:
-        raise CheckpointError(f"{path}: from a different run ({'; '.join(differing)})")
-    before = _state_of(trainer)
+    names = [name for name in sorted(saved | config) if saved.get(name) != config.get(name)]
+    if names:
+        differ = "; ".join(f"{n}: {saved.get(n)!r} there, {config.get(n)!r} here" for n in names)
+        raise CheckpointError(f"{path}: from a different run ({differ})")
+    before = _state(trainer)
     try:
         restore(trainer, arrays, meta)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -140,22 +127,72 @@ def load_checkpoint(path, trainer, config):
     return arrays["fixed_noise"]
 
 
-def restore(trainer, arrays, meta):
-    """Give the trainer all state that `save_checkpoint` took from it."""
+def load_generator(run_dir: str | Path, backend: str = "auto") -> tuple[Layer, Config]:
+    """Load the generator of a run from its checkpoint, and the run's configuration.
+
+    Parameters
+    ----------
+    run_dir : path-like
+        The ``--out`` of a training run.
+    backend : str
+        Name of a backend; see `get_backend`.
+
+    Returns
+    -------
+    generator : Layer
+        With the running mean of its weights, if the run has one.
+    config : Config
+
+    Raises
+    ------
+    CheckpointError
+        There is no checkpoint, or it is damaged.
+    """
+    path = Path(run_dir) / CHECKPOINT
+    arrays, meta = read_checkpoint(path)
+    try:
+        config = Config(**meta["config"])
+        generator = make_generator(config).initialize(0, backend, config.dtype)
+        generator.load_state_dict(_below("average" if config.ema else "generator", arrays))
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    return generator, config
+
+
+def _state(trainer):
+    """Return all state of a trainer: its arrays, and what goes into the file's metadata."""
+    arrays, meta = {}, {}
     for name, network in _networks(trainer).items():
-        network.load_state_dict(below(name, arrays))
-    for name, optimiser in _optimisers(trainer).items():
-        optimiser.load_state_dict({"t": meta[f"{name}/t"], **below(name, arrays)})
+        arrays |= {f"{name}/{key}": array for key, array in network.state_dict().items()}
+    for name in OPTIMISERS:
+        state = getattr(trainer, name).state_dict()
+        meta[f"{name}/t"] = state.pop("t")
+        arrays |= {f"{name}/{key}": array for key, array in state.items()}
+    if trainer.average:
+        meta["average/t"] = trainer.average.t
+    batches = trainer.batches.state()
+    arrays["batches/order"] = batches.pop("order")
+    meta |= {"batches": batches, "step": trainer.step_count}
+    meta["random"] = {name: rng.bit_generator.state for name, rng in _rngs(trainer).items()}
+    return arrays, meta
+
+
+def restore(trainer, arrays, meta):
+    """Give a trainer all state that `save_checkpoint` took from another one."""
+    for name, network in _networks(trainer).items():
+        network.load_state_dict(_below(name, arrays))
+    for name in OPTIMISERS:
+        getattr(trainer, name).load_state_dict({"t": meta[f"{name}/t"], **_below(name, arrays)})
     if trainer.average:
         trainer.average.t = int(meta["average/t"])
     trainer.batches.restore({**meta["batches"], "order": arrays["batches/order"]})
-    for name, rng in _generators(trainer).items():
+    for name, rng in _rngs(trainer).items():
         rng.bit_generator.state = meta["random"][name]
     trainer.step_count = int(meta["step"])
 
 
-def below(name, arrays):
-    """The arrays stored under ``name/``, by the rest of their keys."""
+def _below(name, arrays):
+    """Return the arrays whose keys start with ``name/``, by the rest of their keys."""
     prefix = f"{name}/"
     return {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}
 
@@ -165,14 +202,10 @@ def _networks(trainer):
     return networks | ({"average": trainer.average.mean} if trainer.average else {})
 
 
-def _optimisers(trainer):
-    return {"g_optimiser": trainer.g_optimiser, "d_optimiser": trainer.d_optimiser}
-
-
-def _generators(trainer):
-    """The trainer's own random generator, and that of every layer that draws."""
+def _rngs(trainer):
+    """Return the trainer's random generator and those of the layers that draw, by name."""
     found = {"trainer": trainer.rng}
     for name in ("generator", "discriminator"):
-        of_layers = getattr(trainer, name).rngs()
-        found |= {f"{name}/{key}": generator for key, generator in of_layers.items()}
+        rngs = getattr(trainer, name).rngs()
+        found |= {f"{name}/{key}": rng for key, rng in rngs.items()}
     return found

@@ -1,16 +1,16 @@
 """A training run: a folder with its configuration, metrics, samples and checkpoint.
 
-RUN_DIR/config.json             what makes this run this run
+RUN_DIR/config.json             the options of the run
 RUN_DIR/metrics.csv             a row every few steps
 RUN_DIR/samples/00001000.png    a grid from the fixed noise, every ``save_every`` steps
 RUN_DIR/checkpoint.safetensors  the newest good state
 RUN_DIR/losses.png, samples.gif written at the end
 """
 
-import csv
 import json
 import sys
 import time
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,53 +20,50 @@ from tqdm import tqdm
 from .. import plots
 from ..backend import get_backend, ops_of
 from ..files import remove_leftovers, write_atomically
-from ..gan.build import build, make_generator
-from ..gan.config import Config
-from ..gan.source import draw_noise
-from ..gan.trainer import generate
-from .checkpoint import (
-    CheckpointError,
-    below,
-    load_checkpoint,
-    read_checkpoint,
-    save_checkpoint,
-)  # fmt: skip
+from ..gan import Config, Trainer, build, draw_noise, generate
+from ..layers import Layer
+from . import checkpoint
+from .checkpoint import CHECKPOINT, CheckpointError
 from .monitor import Monitor, spread
 from .steps import stepper_for
 from .stopping import asked_to_stop
 
-__all__ = ["Stopped", "load_generator", "samples_of_classes", "train"]
+__all__ = ["Stopped", "samples_of_classes", "train"]
 
 COLUMNS = ("step", "epoch", "d_loss", "g_loss", "d_real", "d_fake", "images_per_second")
 METRICS_EVERY = 10  # steps
 FIXED = 64  # samples in a grid
 COLUMNS_OF_CLASS = 10  # in the grid of a conditional run: a row is a class, a column one noise
-SPREAD = 256  # images that tell how much real ones differ
-CHECKPOINT = "checkpoint.safetensors"
+SPREAD = 256  # real images from which their spread is computed
 
 
 class Stopped(Exception):  # noqa: N818
     """The user asked the run to stop; it has been saved."""
 
 
-def train(config, images, out, *, steps, backend="auto", resume=False, save_every=500, labels=None):
+def train(
+    config: Config, images: np.ndarray, out: str | Path, *, steps: int, backend: str = "auto",
+    resume: bool = False, save_every: int = 500, labels: np.ndarray | None = None,
+) -> Trainer:  # fmt: skip
     """Train, and leave everything worth keeping in a folder.
 
     Parameters
     ----------
     config : Config
-    images : uint8 array (M, H, W, C), or an ImageFolder
+    images : uint8 array (M, H, W, C)
     out : path-like
-        The run's folder; made where it does not exist.
+        The run's folder; it is made if it does not exist.
     steps : int
-        In all, those before a resume included.
-    backend : {"auto", "numpy", "cupy"}
+        Total number of training steps, including those before a resume.
+    backend : str
+        Name of a backend; see `get_backend`.
     resume : bool
-        Go on from the folder's checkpoint, bit for bit as if never stopped; without one, start.
+        Go on from the folder's checkpoint, bit for bit as if never stopped. Without a checkpoint,
+        start.
     save_every : int
         Steps from one sample grid and checkpoint to the next.
     labels : integer array (M,), optional
-        Of the images, for a conditional run.
+        Labels of the images, for a conditional run.
 
     Returns
     -------
@@ -85,32 +82,28 @@ def train(config, images, out, *, steps, backend="auto", resume=False, save_ever
     ops = get_backend(backend)
     trainer = build(config, images, ops, labels)
     out = Path(out)
-    path = out / CHECKPOINT
-    about, config_file = json.dumps(asdict(config), indent=2) + "\n", out / "config.json"
-    if path.exists() and not resume and read_checkpoint(path)[1]["step"]:
+    path, config_file = out / CHECKPOINT, out / "config.json"
+    text = json.dumps(asdict(config), indent=2) + "\n"
+    if path.exists() and not resume and checkpoint.read_checkpoint(path)[1]["step"]:
         raise CheckpointError(f"{path}: exists already; --resume goes on with it, or choose --out")
-    if not path.exists() and config_file.exists() and config_file.read_text() != about:
-        raise CheckpointError(f"{config_file}: exists, and is not this run's; choose another --out")
+    if not path.exists() and config_file.exists() and config_file.read_text() != text:
+        raise CheckpointError(f"{config_file}: belongs to another run; choose another --out")
     for folder in (out, out / "samples"):
         remove_leftovers(folder)
     if path.exists() and resume:
-        fixed_noise = load_checkpoint(path, trainer, asdict(config))
-        _forget_after(trainer.step_count, out, steps, save_every)
+        fixed_noise = checkpoint.load_checkpoint(path, trainer, asdict(config))
+        _delete_after(trainer.step_count, out, steps, save_every)
     else:
         if resume:
             print(f"no checkpoint in {out} yet: starting at step 0", file=sys.stderr)
         n = COLUMNS_OF_CLASS if config.condition else FIXED
         fixed_noise = draw_noise(trainer.rng, n, trainer.z_dim, config.noise)
         out.mkdir(parents=True, exist_ok=True)
-        _write_text(config_file, about)
+        _write_text(config_file, text)
         _write_text(out / "metrics.csv", ",".join(COLUMNS) + "\n")
     (out / "samples").mkdir(exist_ok=True)
     print(f"{config.model} on {config.data}, backend {ops.name}, into {out}", file=sys.stderr)
-    run = _Run(trainer, config, out, fixed_noise, save_every)
-    try:
-        run.go_on_to(steps)
-    finally:
-        run.stepper.close()
+    _Run(trainer, config, out, fixed_noise, save_every).go_on_to(steps)
     return trainer
 
 
@@ -121,32 +114,29 @@ class _Run:
         self.trainer, self.config, self.out = trainer, config, out
         self.fixed_noise, self.save_every = fixed_noise, save_every
         self.monitor = Monitor(spread(trainer.images[:SPREAD]), config.smooth)
-        self.on_host = ops_of(trainer.generator.theta).on_host
-        self.last = None  # what the newest step found
-        self.stepper = stepper_for(trainer)
+        self.last = None  # the newest `Step`
 
     def go_on_to(self, steps):
-        """Train up to step ``steps``, saving as it goes."""
-        trainer = self.trainer
-        size = trainer.batch_size * trainer.d_steps
-        if trainer.step_count == 0:
+        """Train up to step ``steps``, saving on the way."""
+        trainer, size = self.trainer, self.trainer.batch_size * self.trainer.d_steps
+        stepper, done = stepper_for(trainer), trainer.step_count
+        if not done:
             self.save()
+        bar = tqdm(
+            total=steps * size, initial=done * size, unit="img", unit_scale=True, dynamic_ncols=True
+        )
         with (
-            asked_to_stop() as flag,
+            asked_to_stop() as asked,
             np.errstate(over="ignore", invalid="ignore"),  # the monitor says it better
             open(self.out / "metrics.csv", "a", buffering=1) as metrics,
-            tqdm(
-                total=steps * size,
-                initial=trainer.step_count * size,
-                unit="img",
-                unit_scale=True,
-                dynamic_ncols=True,
-            ) as bar,
+            bar,
+            closing(stepper),
         ):
-            self.since = time.perf_counter(), trainer.step_count
-            while trainer.step_count < steps and not flag:
-                n = min(self.stepper.max_steps, steps - trainer.step_count, *self.until_due())
-                self.last = self.stepper.run(n)
+            self.since = time.perf_counter(), done
+            while trainer.step_count < steps and not asked:
+                due = [n - trainer.step_count % n for n in (METRICS_EVERY, self.save_every)]
+                n = min(stepper.max_steps, steps - trainer.step_count, *due)
+                self.last = stepper.run(n)
                 bar.update(n * size)
                 if trainer.step_count % METRICS_EVERY == 0 or trainer.step_count == steps:
                     self.report(metrics, bar)
@@ -154,104 +144,77 @@ class _Run:
                     self.save()
         if trainer.step_count % self.save_every:
             self.save()
-        if flag:
+        if asked:
             raise Stopped(f"stopped at step {trainer.step_count}, and saved; go on with --resume")
         self.draw()
 
-    def until_due(self):
-        """How many steps from here on to the next row of metrics, and to the next grid."""
-        return [
-            every - self.trainer.step_count % every for every in (METRICS_EVERY, self.save_every)
-        ]
-
     def report(self, metrics, bar):
-        """A row of metrics, the bar's text, and a warning where one is due."""
-        trainer = self.trainer
-        count, values = trainer.step_count, {k: float(v) for k, v in self.last._asdict().items()}
-        now, (then, before) = time.perf_counter(), self.since
-        speed = (count - before) * trainer.batch_size * trainer.d_steps / (now - then)
-        self.since = now, count
-        row = [count, trainer.batches.epoch, *(f"{v:.6g}" for v in values.values()), f"{speed:.0f}"]
+        """Write a row of metrics, the bar's text, and a warning if one is due."""
+        trainer, now = self.trainer, time.perf_counter()
+        step, epoch = trainer.step_count, trainer.batches.epoch
+        d_loss, g_loss, d_real, d_fake = found = [float(value) for value in self.last]
+        then, before = self.since
+        speed = (step - before) * trainer.batch_size * trainer.d_steps / (now - then)
+        self.since = now, step
+        row = [step, epoch, *(f"{value:.6g}" for value in found), f"{speed:.0f}"]
         metrics.write(",".join(map(str, row)) + "\n")
         bar.set_postfix_str(
-            f"epoch {trainer.batches.epoch}, D loss {values['d_loss']:.3f}, "
-            f"G loss {values['g_loss']:.3f}, D(x) {values['d_real']:.2f}, "
-            f"D(G(z)) {values['d_fake']:.2f}",
+            f"epoch {epoch}, D loss {d_loss:.3f}, G loss {g_loss:.3f}, D(x) {d_real:.2f}, "
+            f"D(G(z)) {d_fake:.2f}",
             refresh=False,
         )
-        self.monitor.check_finite(count, D_loss=values["d_loss"], G_loss=values["g_loss"])
-        if self.on_host:
+        self.monitor.check_finite(step, D_loss=d_loss, G_loss=g_loss)
+        if ops_of(trainer.generator.theta).name != "cupy":
             self.warn(self.monitor.watch_cores(now))
         if trainer.loss.probability:
-            self.warn(self.monitor.watch_beliefs(count, values["d_real"], values["d_fake"]))
+            self.warn(self.monitor.watch_probabilities(step, d_real, d_fake))
 
     def save(self):
-        """A checkpoint and a sample grid, unless there is nothing good to keep."""
-        count = self.trainer.step_count
+        """Write a checkpoint and a sample grid, unless the state is no longer finite."""
+        step, z, columns = self.trainer.step_count, self.fixed_noise, None
         if self.last:
-            losses = {"D_loss": float(self.last.d_loss), "G_loss": float(self.last.g_loss)}
-            self.monitor.check_finite(count, **losses)
-        save_checkpoint(self.out / CHECKPOINT, self.trainer, asdict(self.config), self.fixed_noise)
-        generator, z, columns = self.trainer.best_generator, self.fixed_noise, None
+            d_loss, g_loss = float(self.last.d_loss), float(self.last.g_loss)
+            self.monitor.check_finite(step, D_loss=d_loss, G_loss=g_loss)
+        checkpoint.save_checkpoint(self.out / CHECKPOINT, self.trainer, asdict(self.config), z)
         if self.config.condition:
-            images, columns = samples_of_classes(generator, z, self.config.classes), len(z)
+            images = samples_of_classes(self.trainer.best_generator, z, self.config.classes)
+            columns = len(z)
         else:
-            images = generate(generator, z)
+            images = generate(self.trainer.best_generator, z)
         grid = plots.sample_grid(images, columns)
-        plots.save_image(grid, self.out / "samples" / f"{count:08}.png")
-        if count:
-            self.warn(self.monitor.watch_samples(count, images))
+        plots.save_image(grid, self.out / "samples" / f"{step:08}.png")
+        if step:
+            self.warn(self.monitor.watch_samples(step, images))
 
     def draw(self):
-        """The loss curves and the animation of the whole run."""
-        with open(self.out / "metrics.csv", newline="") as file:
-            rows = list(csv.DictReader(file))
-        columns = {name: np.array([float(row[name]) for row in rows]) for name in COLUMNS}
-        plots.loss_curves(columns, self.out / "losses.png")
+        """Draw the loss curves and the animation of the whole run."""
+        rows = np.genfromtxt(self.out / "metrics.csv", delimiter=",", names=True)
+        plots.loss_curves(np.atleast_1d(rows), self.out / "losses.png")
         frames = sorted((self.out / "samples").glob("*.png"))
         plots.save_animation(frames, self.out / "samples.gif")
 
     def warn(self, message):
-        """A line above the progress bar."""
+        """Print a warning, if there is one, above the progress bar."""
         if message:
             tqdm.write(f"warning: {message}", file=sys.stderr)
 
 
-def load_generator(run_dir, backend="auto"):
-    """The generator of a run as its checkpoint has it, and the run's configuration.
-
-    Returns
-    -------
-    generator : Sequential
-    config : Config
-    """
-    path = Path(run_dir) / CHECKPOINT
-    arrays, meta = read_checkpoint(path)
-    try:
-        config = Config(**meta["config"])
-        generator = make_generator(config).initialize(0, backend, config.dtype)
-        generator.load_state_dict(below("average" if config.ema else "generator", arrays))
-    except (TypeError, ValueError) as error:
-        raise CheckpointError(f"{path}: {error}") from error
-    return generator, config
-
-
-def samples_of_classes(generator, z, classes):
-    """Every class with every noise: (n, z_dim) -> uint8 (classes * n, H, W, C), class by class."""
+def samples_of_classes(generator: Layer, z: np.ndarray, classes: int) -> np.ndarray:
+    """Draw every class with every noise: (n, z_dim) -> uint8 (classes * n, H, W, C), by class."""
     labels = np.repeat(np.arange(classes), len(z))  # (classes * n,)
     return generate(generator, np.tile(z, (classes, 1)), labels)
 
 
-def _forget_after(step, out, steps, save_every):
-    """Of a run that goes on at this step, what came later, and what shows that it had stopped."""
+def _delete_after(step, out, steps, save_every):
+    """Delete metric rows after `step` and the grid saved by the interruption."""
     path = out / "metrics.csv"
-    lines = path.read_text().splitlines() if path.exists() else []
-    complete = [line for line in lines[1:] if line.count(",") == len(COLUMNS) - 1]
+    lines = path.read_text().splitlines()[1:] if path.exists() else []
+    complete = [line for line in lines if line.count(",") == len(COLUMNS) - 1]
     kept = [line for line in complete if int(line.partition(",")[0]) <= step]
     _write_text(path, "\n".join([",".join(COLUMNS), *kept]) + "\n")
     if step >= steps:
         print(f"already at step {step}", file=sys.stderr)
-    elif step % save_every:  # its grid is of a stop, not of a stage of the run
+    elif step % save_every:  # a run without the interruption has no grid of this step
         (out / "samples" / f"{step:08}.png").unlink(missing_ok=True)
 
 

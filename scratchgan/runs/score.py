@@ -1,8 +1,8 @@
-"""How near the samples of a run are to real digits: ``python -m scratchgan score RUN_DIR``.
+"""Measure how near the samples of a run are to real digits: ``python -m scratchgan score RUN_DIR``.
 
-The judge is a classifier of MNIST's digits made of this library's own layers. It is trained once,
-in a minute, and kept in the cache. Scores of other classifiers are others: compare the ratio of a
-distance to that of real against real.
+The judge is a classifier of MNIST's digits, made of this library's own layers. It is trained once,
+in a minute, and kept in the cache. Other classifiers give other scores: compare the ratio of a
+distance to the distance between real images and real images.
 """
 
 import json
@@ -13,43 +13,34 @@ from typing import NamedTuple
 import numpy as np
 from safetensors import SafetensorError
 
+from .. import metrics
 from ..data import DataError, cache_dir, mnist, to_unit
 from ..files import read_arrays, write_arrays
-from ..gan.build import z_dim
-from ..gan.source import draw_noise
-from ..gan.trainer import generate
-from ..metrics import (
-    count_classes,
-    digit_classifier,
-    embed,
-    fit_classifier,
-    frechet_distance,
-    precision_recall,
-    predict_from,
-)  # fmt: skip
-from .run import load_generator
+from ..gan import draw_noise, generate, z_dim
+from ..layers import Sequential
+from .checkpoint import load_generator
 
 __all__ = ["Score", "digit_judge", "real_digits", "score_run"]
 
-RECIPE = 1  # to be raised when the classifier or its training changes: then old ones are not used
+JUDGE_VERSION = 1  # to be raised when the judge or its training changes: then old ones are not used
 SAMPLES = 10_000  # as many as MNIST has test images
 
 
 class Score(NamedTuple):
-    """What `score_run` finds.
+    """What `score_run` measures.
 
     Attributes
     ----------
     fid : float
-        Fréchet distance of the samples' features to those of the test images.
+        Fréchet distance between the features of the samples and of the test images.
     floor : float
-        The same of as many training images.
+        Fréchet distance between as many training images and the test images.
     precision, recall : float
         Share of samples that look real, and of test images that are covered.
     classes_kl : float
         How unevenly the ten digits are drawn, as the judge reads them; see `count_classes`.
     accuracy : float or None
-        Of a conditional run, how often the judge reads the digit that was asked for.
+        How often the judge reads the digit that was asked for; None without labels.
     """
 
     fid: float
@@ -60,39 +51,46 @@ class Score(NamedTuple):
     accuracy: float | None
 
 
-def digit_judge(data=None, cache=None):
-    """The classifier of MNIST's digits: from the cache, or trained and put there.
+def digit_judge(data: str | Path | None = None, cache: str | Path | None = None) -> Sequential:
+    """Return the classifier of MNIST's digits: from the cache, or trained and then kept there.
 
     Parameters
     ----------
     data : path-like, optional
         Where MNIST is; see `scratchgan.data.mnist`.
     cache : path-like, optional
-        Folder to keep the classifier in, instead of `scratchgan.data.cache_dir`.
+        Folder for the classifier, instead of `scratchgan.data.cache_dir`.
 
     Returns
     -------
     Sequential
-        From images (N, 28, 28, 1) in [-1, 1]: for `embed` and `predict`.
+        For images (N, 28, 28, 1) in [-1, 1]: see `embed` and `predict`.
 
     Raises
     ------
     DataError
         There is no MNIST.
     """
-    images, labels, *_ = _mnist(data, "train")
-    about = json.dumps({"recipe": RECIPE, "images": f"{zlib.crc32(images):08x}"})
+    images, labels = _mnist(data, "train")[:2]
+    # The name of the first field is that of files made by earlier versions.
+    about = json.dumps({"recipe": JUDGE_VERSION, "images": f"{zlib.crc32(images):08x}"})
     path = (Path(cache) if cache else cache_dir()) / "digit_classifier.safetensors"
-    network = digit_classifier().initialize(0, "numpy")
-    if not _load(network, path, about):
-        fit_classifier(network, to_unit(images), labels, np.random.default_rng(0))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_arrays(path, network.state_dict(), about)
+    network = metrics.digit_classifier().initialize(0, "numpy")
+    try:
+        arrays, found = read_arrays(path)
+        if found == about:
+            network.load_state_dict(arrays)
+            return network
+    except (OSError, SafetensorError, ValueError):  # missing, damaged: train a new one
+        pass
+    metrics.fit_classifier(network, to_unit(images), labels, np.random.default_rng(0))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_arrays(path, network.state_dict(), about)
     return network
 
 
-def real_digits(judge, data=None):
-    """What samples are held against: looked at once, it does for several runs.
+def real_digits(judge: Sequential, data: str | Path | None = None) -> tuple[np.ndarray, float]:
+    """Compute the features of the real test images. They can be shared between several runs.
 
     Parameters
     ----------
@@ -104,17 +102,21 @@ def real_digits(judge, data=None):
     Returns
     -------
     features : array (10000, 256)
-        Of the test images.
+        Features of the test images.
     floor : float
-        Fréchet distance of as many training images to them.
+        Fréchet distance between as many training images and the test images.
     """
     test, train = (
-        embed(judge, to_unit(_mnist(data, split).images[:SAMPLES])) for split in ("test", "train")
+        metrics.embed(judge, to_unit(_mnist(data, split).images[:SAMPLES]))
+        for split in ("test", "train")
     )
-    return test, frechet_distance(test, train)
+    return test, metrics.frechet_distance(test, train)
 
 
-def score_run(run_dir, data=None, *, seed=0, backend="auto", judge=None, real=None):
+def score_run(
+    run_dir: str | Path, data: str | Path | None = None, *, seed: int = 0, backend: str = "auto",
+    judge: Sequential | None = None, real: tuple[np.ndarray, float] | None = None,
+) -> Score:  # fmt: skip
     """Compare a run's samples with MNIST's test images.
 
     Parameters
@@ -124,13 +126,13 @@ def score_run(run_dir, data=None, *, seed=0, backend="auto", judge=None, real=No
     data : path-like, optional
         Where MNIST is.
     seed : int
-        Of the samples' noise.
-    backend : {"auto", "numpy", "cupy"}
-        For the generator.
+        Seed of the samples' noise.
+    backend : str
+        Backend of the generator; see `get_backend`.
     judge : Sequential, optional
         From `digit_judge`, to be used for several runs.
     real : tuple, optional
-        From `real_digits`, of this judge.
+        From `real_digits`, with this judge.
 
     Returns
     -------
@@ -148,33 +150,19 @@ def score_run(run_dir, data=None, *, seed=0, backend="auto", judge=None, real=No
     z = draw_noise(np.random.default_rng(seed), SAMPLES, z_dim(config), config.noise)
     images = generate(generator, z, labels)
     if images.shape[1:] != (28, 28, 1):
-        raise ValueError(f"{run_dir}: images {images.shape[1:]} given, digits (28, 28, 1) wanted")
+        raise ValueError(f"{run_dir}: expected digits (28, 28, 1), got images {images.shape[1:]}")
     judge = judge or digit_judge(data)
     features, floor = real or real_digits(judge, data)
-    fake = embed(judge, to_unit(images))  # (N, 256)
-    read = predict_from(judge, fake)
-    return Score(
-        frechet_distance(features, fake),
-        floor,
-        *precision_recall(features, fake),
-        count_classes(read, 10)[1],
-        None if labels is None else float((read == labels).mean()),
-    )
+    fake = metrics.embed(judge, to_unit(images))  # (N, 256)
+    read = metrics.predict_from(judge, fake)
+    fid = metrics.frechet_distance(features, fake)
+    precision, recall = metrics.precision_recall(features, fake)
+    accuracy = None if labels is None else float((read == labels).mean())
+    return Score(fid, floor, precision, recall, metrics.count_classes(read, 10)[1], accuracy)
 
 
 def _mnist(data, split):
     found = mnist(data, split=split)
     if found.name != "mnist":
-        raise DataError(f"{found.name} found, MNIST wanted: name its folder with --data")
+        raise DataError(f"expected MNIST, got {found.name}: name its folder with --data")
     return found
-
-
-def _load(network, path, about):
-    """Whether the file is there, whole, and of this recipe and these images; then load it."""
-    try:
-        arrays, found = read_arrays(path)
-        if found == about:
-            network.load_state_dict(arrays)
-    except (OSError, SafetensorError, ValueError):
-        return False
-    return found == about

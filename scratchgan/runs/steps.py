@@ -1,29 +1,29 @@
-"""In which way a run makes its steps: one by one, or on a GPU recorded once, as a CUDA graph.
+"""How a run makes its steps: one by one, or on a GPU recorded once and replayed as a CUDA graph.
 
-The trainer knows nothing of it. Its step does the same operations each time, on other draws; so it
-can be recorded (``backend/cuda/graph.py``), and what comes out is the same to the last bit.
+The trainer knows nothing of this. Each of its steps does the same operations on newly drawn
+numbers. Therefore a step can be recorded (``backend/cuda/graph.py``), and its replay gives the same
+result to the last bit.
 """
 
 import sys
 
 from ..backend import ops_of
-from ..gan.trainer import Step
+from ..gan.trainer import Step, Trainer
 
 __all__ = ["EagerStepper", "GraphStepper", "stepper_for"]
 
 
-def stepper_for(trainer):
-    """The fastest way to make the steps of this trainer: a `GraphStepper`, or a `EagerStepper`.
+def stepper_for(trainer: Trainer) -> "EagerStepper":
+    """Return the fastest stepper for this trainer: a `GraphStepper`, or else an `EagerStepper`.
 
-    On a GPU a line on stderr says why, where it is not the former.
+    If steps on a GPU cannot be recorded, a line on stderr gives the reason.
     """
     if ops_of(trainer.generator.theta).on_host:
         return EagerStepper(trainer)
-    differs = _difference(trainer)
-    if differs:
-        _say(differs)
-        return EagerStepper(trainer)
-    return GraphStepper(trainer)
+    reason = _difference(trainer)
+    if reason:
+        _say(reason)
+    return EagerStepper(trainer) if reason else GraphStepper(trainer)
 
 
 class EagerStepper:
@@ -32,43 +32,43 @@ class EagerStepper:
     Attributes
     ----------
     max_steps : int
-        Steps to be asked for at once.
+        Most steps to ask for in one call of `run`.
     """
 
     max_steps = 1
 
-    def __init__(self, trainer):
+    def __init__(self, trainer: Trainer):
         self.trainer = trainer
 
-    def run(self, steps):
-        """Make so many steps, 1 or more; the `Step` of the last one."""
+    def run(self, steps: int) -> Step:
+        """Make this many steps, at least 1; return the `Step` of the last one."""
         for _ in range(steps):
             found = self.trainer.step()
         return found
 
-    def close(self):
-        """Make no more steps, and give back the memory that was taken for them alone."""
+    def close(self) -> None:
+        """Free the memory that only the recording needs; make no more steps."""
 
 
 class GraphStepper(EagerStepper):
-    """Makes the first step as it is, and all others from a recording.
+    """CUDA graph stepper: makes the first step as it is and replays a recording for all others.
 
-    Where the step cannot be recorded, a line on stderr says why, and it goes on one by one.
+    If recording fails, a line on stderr gives the reason, and the steps are made one by one.
     """
 
     max_steps = 10
 
-    def __init__(self, trainer):
+    def __init__(self, trainer: Trainer):
         from ..backend.cuda.graph import Recorder  # only here: it needs CuPy
 
         super().__init__(trainer)
         self.recorder = Recorder(trainer.step)
 
-    def run(self, steps):
-        """Make so many steps, 1 or more; the `Step` of the last one.
+    def run(self, steps: int) -> Step:
+        """Make this many steps, at least 1; return the `Step` of the last one.
 
-        After it the trainer is where single steps would have brought it, on the host, too: its
-        random generators have drawn for the steps that were made, and for no more.
+        Afterwards the trainer is in the state in which single steps would have left it, on the
+        host, too: its random generators have drawn for these steps and for no more.
         """
         if not self.recorder.draws:
             found = self.recorder.run_first()
@@ -83,32 +83,31 @@ class GraphStepper(EagerStepper):
         self.trainer.step_count += steps
         return Step(*found[-1])
 
-    def record(self):
-        """Record a step, or find that it cannot be done."""
+    def record(self) -> None:
+        """Record a step; if that fails, make all further steps one by one."""
         count = self.trainer.step_count
         try:
             self.recorder.record()
-        except Exception as error:  # whatever it is: nothing has been computed yet
+        except Exception as error:  # of any kind: nothing has been computed yet
             _say(f"{type(error).__name__}: {error}".partition("\n")[0])
             self.max_steps = 1
-        finally:
-            self.trainer.step_count = count
-        if self.max_steps == 1:
+        self.trainer.step_count = count
+        if self.max_steps == 1:  # not earlier: the error kept arrays of the recording alive
             self.close()
 
-    def close(self):
-        """Make no more steps, and give back the memory that was taken for them alone."""
+    def close(self) -> None:
+        """Free the memory that only the recording needs; make no more steps."""
         self.recorder.close()
 
 
 def _difference(trainer):
-    """What one step does and another does not, in words; None where all are alike."""
+    """Return in words how a step can differ from the step before it; None if it cannot."""
     if trainer.regulariser and trainer.regulariser.every > 1:
         return "the penalty is not due in every step"
     if trainer.instance_noise and trainer.instance_noise[1]:
         return "the instance noise falls from step to step"
     if trainer.g_optimiser.weight_decay or trainer.d_optimiser.weight_decay:
-        return "weight decay is not made for it"
+        return "the recording does not know weight decay"
     return None
 
 

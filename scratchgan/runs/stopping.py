@@ -1,8 +1,10 @@
-"""Ctrl-C, and the signal that ends a background job, without cutting a training step in two."""
+"""Ctrl-C and SIGTERM end a run between two training steps, never within one."""
 
 import signal
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import current_thread, main_thread
+from typing import Any
 
 __all__ = ["asked_to_stop"]
 
@@ -10,27 +12,28 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def asked_to_stop():
-    """Within, the first Ctrl-C or SIGTERM makes the yielded list true, and the second one ends all.
+def asked_to_stop() -> Iterator[list[int]]:
+    """Collect the first Ctrl-C or SIGTERM in the list that this yields; the second ends all.
 
-    So a step is never cut in two, and what is saved is a state that really was. A signal that is
-    ignored stays so: a shell has its background jobs ignore Ctrl-C.
+    The caller looks at the list between two steps: so it saves a state that a whole step has left.
+    A signal that is ignored stays ignored: a shell lets its background jobs ignore Ctrl-C.
     """
-    flag, before = [], {s: signal.getsignal(s) for s in SIGNALS}
-    main = current_thread() is main_thread()  # signals arrive nowhere else
-    heard = [s for s in SIGNALS if main and before[s] not in (signal.SIG_IGN, None)]
+    asked: list[int] = []
+    before: dict[int, Any] = {}
 
-    def as_before():
-        for s in heard:
-            signal.signal(s, before[s])
+    def restore():
+        for s, handler in before.items():
+            signal.signal(s, handler)
 
-    def handler(signum, frame):
-        flag.append(signum)
-        as_before()
+    def first(signum, frame):
+        asked.append(signum)
+        restore()
 
-    for s in heard:
-        signal.signal(s, handler)
+    if current_thread() is main_thread():  # no other thread may set handlers
+        for s in SIGNALS:
+            if signal.getsignal(s) not in (signal.SIG_IGN, None):
+                before[s] = signal.signal(s, first)
     try:
-        yield flag
+        yield asked
     finally:
-        as_before()
+        restore()

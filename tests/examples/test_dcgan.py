@@ -133,7 +133,7 @@ def test_what_cannot_be_is_said_in_one_line(faces, tmp_path, options, message):
 def test_an_array_of_four_channels(faces, tmp_path):
     images = write_images(tmp_path / "rgba.npz", 16, (16, 16, 4))
     status, _, error = faces(images)
-    assert status == 2 and "4 channels given, 1 or 3 wanted" in error
+    assert status == 2 and "rgba.npz: expected 1 or 3 channels, got 4" in error
     assert not (tmp_path / "run").exists()
 
 

@@ -46,4 +46,4 @@ def test_a_label_of_a_run_without_labels_is_refused(labelled, monkeypatch, capsy
     arguments = ["--data", labelled, "--steps", 1, "--batch-size", 8, "--out", out]
     assert in_process(monkeypatch, mlp, *arguments) == 0
     assert main(["sample", str(out), "--label", "3", "--out", str(tmp_path / "x.png")]) == 2
-    assert "--label 3 given" in capsys.readouterr().err
+    assert f"--label: {out} was trained without labels" in capsys.readouterr().err

@@ -1,12 +1,11 @@
-"""Recipes from papers: that they are what they say, and that every network plays them."""
+"""Presets of papers: each sets what it says, and every network can be trained with it."""
 
 from dataclasses import fields
 
 import numpy as np
 import pytest
 
-from scratchgan.cli.train import parser
-from scratchgan.gan import PRESETS, RECIPE, Config, build, model
+from scratchgan.gan import PRESET_FIELDS, PRESETS, Config, build, model, preset_options
 from scratchgan.layers import BatchNorm, SpectralNorm
 
 NETWORKS = ["mlp", "mlp-small", "dcgan-16x1-w4", "toy"]
@@ -19,17 +18,19 @@ def trainer_of(preset, network="mlp", **options):
     return build(config, images, "numpy")
 
 
-def test_presets_set_what_makes_up_a_recipe_and_no_more():
+def test_presets_set_their_own_options_and_no_more():
     names = {f.name for f in fields(Config)}
-    assert set(RECIPE) <= names
+    assert set(PRESET_FIELDS) <= names
     for name, preset in PRESETS.items():
-        assert set(preset.settings) <= {*RECIPE, "ema"}, name
+        assert set(preset.settings) <= {*PRESET_FIELDS, "ema"}, name
         assert preset.source
+        assert preset_options(name).keys() == {*PRESET_FIELDS, *preset.settings}
+        assert preset_options(name).items() >= preset.settings.items()
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("preset", PRESETS)
-def test_two_steps_of_every_recipe_move_every_parameter(preset, network):
+def test_two_steps_with_every_preset_move_every_parameter(preset, network):
     trainer = trainer_of(preset, network)
     # D's output bias moves nothing where only differences of logits count; nor with the hinge,
     # as long as all logits are within its margins.
@@ -77,40 +78,6 @@ def test_a_penalty_meets_no_batchnorm(preset, recwarn):
     assert not [w for w in recwarn if "BatchNorm" in str(w.message)]
 
 
-# ---- on the command line ---------------------------------------------------------------------
-
-
-def parsed(*arguments):
-    options = parser("text", ["mlp"], "runs/x", 10, d_lr=5e-3, ema=0.9, batch_size=32)
-    return options.parse_args([str(a) for a in arguments])
-
-
-def test_without_a_preset_the_examples_own_defaults_hold():
-    options = parsed()
-    assert (options.d_lr, options.loss, options.ema, options.batch_size) == (
-        5e-3, "non-saturating", 0.9, 32,
-    )  # fmt: skip
-
-
-def test_a_preset_replaces_the_examples_recipe_and_leaves_the_rest():
-    options = parsed("--preset", "wgan-gp")
-    for name, value in PRESETS["wgan-gp"].settings.items():
-        assert getattr(options, name) == value
-    assert (options.d_lr, options.ema, options.batch_size) == (1e-4, 0.9, 32)
-    assert parsed("--preset", "gan").d_lr == 2e-4
-
-
-def test_a_preset_is_forgotten_by_the_next_command_line():
-    reader = parser("text", ["mlp"], "runs/x", 10)
-    assert reader.parse_args(["--preset", "wgan"]).loss == "wasserstein"
-    assert reader.parse_args([]).loss == "non-saturating"
-
-
-def test_what_a_preset_switches_on_can_be_switched_off():
-    options = parsed("--preset", "wgan-gp", "--penalty", "none", "--d-norm", "model")
-    assert (options.penalty, options.d_norm) == ("none", "model")
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -123,10 +90,3 @@ def test_what_a_preset_switches_on_can_be_switched_off():
 def test_settings_that_do_not_go_together_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         trainer_of("gan", **settings)
-
-
-@pytest.mark.parametrize("order", [1, -1])
-def test_what_is_said_comes_before_the_preset(order):
-    words = [["--preset", "wgan-gp"], ["--d-lr", 0.5], ["--penalty-weight", 3]][::order]
-    options = parsed(*(word for pair in words for word in pair))
-    assert (options.d_lr, options.penalty_weight, options.loss) == (0.5, 3, "wasserstein")

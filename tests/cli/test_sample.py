@@ -15,7 +15,7 @@ from scratchgan.data import load_images
 from scratchgan.gan import MODELS, Model, draw_noise, generate
 from scratchgan.runs import load_generator, train
 
-from .tiny import install, random_images, tiny_config
+from ..gan.tiny import install, random_images, tiny_config
 
 
 def colour_generator():
@@ -114,7 +114,9 @@ def refused(capsys, *arguments):
 
 @pytest.mark.parametrize("n", [0, -3])
 def test_a_number_below_one_is_refused(trained, tmp_path, capsys, n):
-    assert f"--n {n} given" in refused(capsys, trained(), "--n", n, "--out", tmp_path / "x.png")
+    assert f"--n: expected 1 or more, got {n}" in refused(
+        capsys, trained(), "--n", n, "--out", tmp_path / "x.png"
+    )
     assert not (tmp_path / "x.png").exists()
 
 

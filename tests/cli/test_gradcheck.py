@@ -81,22 +81,29 @@ def test_a_layer_whose_code_breaks_off_fails_with_its_line(capsys, file):
     assert f"{file}:{line}: def forward(self, x):\n" in out
 
 
+WANTED = "--input-shape: expected sizes, batch axis first (4,6), got "
+
+
 @pytest.mark.parametrize(
     ("target", "shape", "told"),
     [
-        ("absent.py:Right", "4,6", "'absent.py' given, a file wanted: FILE.py:NAME"),
+        (
+            "absent.py:Right",
+            "4,6",
+            "absent.py: no such file; expected FILE.py:NAME, got 'absent.py:Right'",
+        ),
         ("{file}", "4,6", "FILE.py:NAME"),
         ("{file}:", "4,6", "FILE.py:NAME"),
         ("{file}:Absent", "4,6", "Absent"),
-        ("{file}:number", "4,6", "number is 3, a Layer wanted"),
-        ("{file}:Right", "4,x", "--input-shape 4,x given, such as 4,6 wanted"),
-        ("{file}:Right", "0,6", "--input-shape 0,6 given"),
-        ("{file}:Right", "-4,6", "--input-shape -4,6 given"),
-        ("{file}:Right", "", "--input-shape  given"),
-        ("{file}:Right", None, "such as 4,6 wanted"),
+        ("{file}:number", "4,6", "{file}:number: expected a Layer, got 3"),
+        ("{file}:Right", "4,x", WANTED + "'4,x'"),
+        ("{file}:Right", "0,6", WANTED + "'0,6'"),
+        ("{file}:Right", "-4,6", WANTED + "'-4,6'"),
+        ("{file}:Right", "", WANTED + "''"),
+        ("{file}:Right", None, WANTED + "None"),
         ("{file}:net", "4,5", "layer 0: Dense(6, 3): input of shape (4, 5) given, (N, 6) wanted"),
-        ("{file}:Picky", "4,6", "Picky': TypeError: missing a required argument: 'size'; name an "),
-        ("{file}:Picky", "4,6", "`layer = Picky(...)` in the file, then {file}:layer"),
+        ("{file}:Picky", "4,6", "Picky: TypeError: missing a required argument: 'size'; make an "),
+        ("{file}:Picky", "4,6", "`layer = Picky(...)`, in the file; then {file}:layer"),
         ("{file}:NoCache", "4,6", "(y, cache) wanted"),
         ("{file}:OfLists", "4,6", "y of <class 'list'>, (y, cache) wanted, y an array"),
     ],
@@ -121,10 +128,11 @@ def test_a_file_that_does_not_run_is_one_line_and_status_2(capsys, tmp_path, tex
 
 
 def test_without_a_file_the_whole_catalogue_is_checked(capsys, monkeypatch):
-    from scratchgan import Dense, __main__, losses
+    from scratchgan import Dense, losses
+    from scratchgan.cli import gradcheck as module
 
-    monkeypatch.setattr(__main__, "layer_cases", lambda: [(Dense(3, 2), (2, 3))])
-    monkeypatch.setattr(__main__, "network_cases", lambda: [("a net", Dense(2, 2), (2, 2))])
+    monkeypatch.setattr(module, "layer_cases", lambda: [(Dense(3, 2), (2, 3))])
+    monkeypatch.setattr(module, "network_cases", lambda: [("a net", Dense(2, 2), (2, 2))])
     status, out, _ = gradcheck(capsys)
     lines = out.splitlines()
     assert status == 0
@@ -136,18 +144,18 @@ def test_without_a_file_the_whole_catalogue_is_checked(capsys, monkeypatch):
 
 
 def test_a_failure_in_the_catalogue_is_shown_and_is_status_1(capsys, monkeypatch, file):
-    from scratchgan import __main__
+    from scratchgan.cli import gradcheck as module
 
-    wrong = __main__.load_layer(f"{file}:Wrong")
-    monkeypatch.setattr(__main__, "layer_cases", lambda: [(wrong, (2, 3))])
-    monkeypatch.setattr(__main__, "network_cases", list)
+    wrong = module.load_layer(f"{file}:Wrong")
+    monkeypatch.setattr(module, "layer_cases", lambda: [(wrong, (2, 3))])
+    monkeypatch.setattr(module, "network_cases", list)
     status, out, _ = gradcheck(capsys)
     assert status == 1
     assert "hint: every entry has the wrong sign" in out
     assert out.splitlines()[-1].endswith(" 1 subjects failed")
 
 
-def test_a_job_is_wanted(capsys):
+def test_a_command_is_required(capsys):
     for arguments in ([], ["fly"]):
         with pytest.raises(SystemExit) as caught:
             main(arguments)

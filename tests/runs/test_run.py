@@ -11,12 +11,19 @@ from PIL import Image
 
 from scratchgan.gan import Config
 from scratchgan.losses import NonSaturating
-from scratchgan.runs import CheckpointError, DivergenceError, Stopped, load_generator, train
+from scratchgan.runs import (
+    CheckpointError,
+    DivergenceError,
+    Stopped,
+    checkpoint,
+    load_generator,
+    train,
+)
 from scratchgan.runs.checkpoint import read_checkpoint
 from scratchgan.runs.monitor import Monitor
 from scratchgan.runs.run import COLUMNS, FIXED, METRICS_EVERY
 
-from .tiny import differences, everything, install, random_images, tiny_config
+from ..gan.tiny import differences, everything, install, random_images, tiny_config
 
 
 @pytest.fixture(autouse=True)
@@ -119,11 +126,9 @@ def test_the_samples_come_from_the_same_noise_all_along(tmp_path, no_pictures):
 def test_samples_and_checkpoints_come_as_often_as_asked(
     tmp_path, no_pictures, monkeypatch, save_every, wanted
 ):
-    from scratchgan.runs import run as module
-
-    saved, save = [], module.save_checkpoint
+    saved, save = [], checkpoint.save_checkpoint
     monkeypatch.setattr(
-        module,
+        checkpoint,
         "save_checkpoint",
         lambda p, t, *rest: saved.append(t.step_count) or save(p, t, *rest),
     )

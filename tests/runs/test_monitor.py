@@ -6,7 +6,7 @@ import pytest
 from scratchgan.runs import DivergenceError, Monitor
 from scratchgan.runs.monitor import spread, waited_for_cores
 
-from .tiny import random_images
+from ..gan.tiny import random_images
 
 SURE = {"d_real": 0.999, "d_fake": 0.001}
 UNSURE = [{"d_real": 0.9, "d_fake": 0.001}, {"d_real": 0.999, "d_fake": 0.1}]
@@ -40,20 +40,20 @@ def test_finite_numbers_pass():
 # ---- the discriminator has won ---------------------------------------------------------------
 
 
-def beliefs(watching, steps, d_real, d_fake):
+def warned(watching, steps, d_real, d_fake):
     """The steps at which a warning came."""
-    return [s for s in steps if watching.watch_beliefs(s, d_real, d_fake)]
+    return [s for s in steps if watching.watch_probabilities(s, d_real, d_fake)]
 
 
 def test_a_discriminator_that_stays_sure_is_reported_once():
     watching = monitor()
-    assert beliefs(watching, range(100, 3000, 10), **SURE) == [100 + Monitor.WON_FOR]
+    assert warned(watching, range(100, 3000, 10), **SURE) == [100 + Monitor.WON_FOR]
 
 
 def test_the_warning_says_what_was_seen_and_what_to_do():
     watching = monitor()
-    watching.watch_beliefs(40, **SURE)
-    message = watching.watch_beliefs(40 + Monitor.WON_FOR, **SURE)
+    watching.watch_probabilities(40, **SURE)
+    message = watching.watch_probabilities(40 + Monitor.WON_FOR, **SURE)
     for part in ("step 540", "since step 40", "0.999", "0.001", "--d-lr", "--loss"):
         assert part in message
 
@@ -61,22 +61,22 @@ def test_the_warning_says_what_was_seen_and_what_to_do():
 @pytest.mark.parametrize("unsure", UNSURE)
 def test_a_moment_of_doubt_starts_the_count_again(unsure):
     watching = monitor()
-    assert beliefs(watching, range(0, 500, 10), **SURE) == []
-    assert beliefs(watching, [500], **unsure) == []
-    assert beliefs(watching, range(510, 2000, 10), **SURE) == [1010]
+    assert warned(watching, range(0, 500, 10), **SURE) == []
+    assert warned(watching, [500], **unsure) == []
+    assert warned(watching, range(510, 2000, 10), **SURE) == [1010]
 
 
 @pytest.mark.parametrize("unsure", UNSURE)
 def test_it_is_said_again_only_after_a_recovery(unsure):
     watching = monitor()
-    assert beliefs(watching, range(0, 1000, 10), **SURE) == [500]
-    assert beliefs(watching, [1000], **unsure) == []
-    assert beliefs(watching, range(1010, 3000, 10), **SURE) == [1510]
+    assert warned(watching, range(0, 1000, 10), **SURE) == [500]
+    assert warned(watching, [1000], **unsure) == []
+    assert warned(watching, range(1010, 3000, 10), **SURE) == [1510]
 
 
 def test_a_discriminator_in_doubt_is_never_reported():
     for unsure in (*UNSURE, {"d_real": 0.5, "d_fake": 0.5}):
-        assert beliefs(monitor(), range(0, 5000, 10), **unsure) == []
+        assert warned(monitor(), range(0, 5000, 10), **unsure) == []
 
 
 # ---- the samples have collapsed --------------------------------------------------------------

@@ -9,7 +9,7 @@ from scratchgan.data import DataError, Dataset
 from scratchgan.metrics import predict
 from scratchgan.runs import score, train
 
-from .tiny import install, random_images, tiny_config
+from ..gan.tiny import install, random_images, tiny_config
 
 
 @pytest.fixture
@@ -24,9 +24,9 @@ def digits(monkeypatch, tmp_path):
     def mnist(data, split):
         return Dataset(x[parts[split]], labels[parts[split]], data or "mnist")
 
-    fit = score.fit_classifier
+    fit = score.metrics.fit_classifier
     monkeypatch.setattr(score, "mnist", mnist)
-    monkeypatch.setattr(score, "fit_classifier", lambda *a: fit(*a, epochs=3))
+    monkeypatch.setattr(score.metrics, "fit_classifier", lambda *a: fit(*a, epochs=3))
     monkeypatch.setattr(score, "cache_dir", lambda: tmp_path / "cache")
     monkeypatch.setattr(score, "SAMPLES", 300)
     return mnist
@@ -39,7 +39,7 @@ def no_training(monkeypatch):
     def refuse(*arguments):
         raise AssertionError("trained again")
 
-    return lambda: monkeypatch.setattr(score, "fit_classifier", refuse)
+    return lambda: monkeypatch.setattr(score.metrics, "fit_classifier", refuse)
 
 
 def run_of(tmp_path, images, labels=None, **options):
@@ -61,13 +61,13 @@ def test_the_judge_is_trained_once_and_then_read(digits, tmp_path, no_training):
     assert [p.name for p in (tmp_path / "cache").iterdir()] == ["digit_classifier.safetensors"]
 
 
-@pytest.mark.parametrize("damage", ["cut", "text", "recipe"])
+@pytest.mark.parametrize("damage", ["cut", "text", "version"])
 def test_a_judge_that_does_not_fit_is_trained_again(digits, tmp_path, monkeypatch, damage):
     theta = score.digit_judge().theta
     path = tmp_path / "cache" / "digit_classifier.safetensors"
     whole = path.read_bytes()
-    if damage == "recipe":
-        monkeypatch.setattr(score, "RECIPE", score.RECIPE + 1)
+    if damage == "version":
+        monkeypatch.setattr(score, "JUDGE_VERSION", score.JUDGE_VERSION + 1)
     else:
         path.write_bytes(whole[:-9] if damage == "cut" else b"not a judge")
     np.testing.assert_array_equal(score.digit_judge().theta, theta)
@@ -100,8 +100,8 @@ def test_of_a_conditional_run_the_judge_reads_what_was_asked_for(digits, tmp_pat
 
 def test_the_command_prints_a_line_a_run(digits, tmp_path, capsys, monkeypatch):
     run = run_of(tmp_path, digits(None, "train").images)
-    looked, embed = [], score.embed
-    monkeypatch.setattr(score, "embed", lambda *a: (looked.append(a), embed(*a))[1])
+    looked, embed = [], score.metrics.embed
+    monkeypatch.setattr(score.metrics, "embed", lambda *a: (looked.append(a), embed(*a))[1])
     assert main(["score", str(run), str(run), "--backend", "numpy"]) == 0
     head, rule, *lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
@@ -114,9 +114,9 @@ def test_images_that_are_no_digits_are_refused(digits, tmp_path, monkeypatch, ca
     install(monkeypatch)
     train(tiny_config(), random_images(32), tmp_path / "run", steps=1, backend="numpy")
     assert main(["score", str(tmp_path / "run"), "--backend", "numpy"]) == 2
-    assert "images (6, 6, 1) given, digits (28, 28, 1) wanted" in capsys.readouterr().err
+    assert "expected digits (28, 28, 1), got images (6, 6, 1)" in capsys.readouterr().err
 
 
 def test_without_mnist_there_is_no_score(digits, tmp_path):
-    with pytest.raises(DataError, match="digits found, MNIST wanted: name its folder with --data"):
+    with pytest.raises(DataError, match="expected MNIST, got digits: name its folder with --data"):
         score.digit_judge("digits")
