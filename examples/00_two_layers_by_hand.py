@@ -1,8 +1,8 @@
 """Two layers, a loss, backprop, a check of the gradient, and Adam: all by hand, in NumPy alone.
 
-The network is a discriminator, one half of a GAN. It sees an image of 8x8 pixels and tells how
-likely it is a real handwritten digit. The fakes are digits with shuffled pixels; in a GAN a second
-network, the generator, makes them: that is the next example, 01_gan_from_parts.py.
+The network is a discriminator, one half of a GAN. It sees an image of 8x8 pixels and gives the
+probability that the image is a real handwritten digit. The fakes are digits with shuffled pixels.
+In a GAN, a second network makes the fakes: see the next example, 01_gan_from_parts.py.
 
 Letters: N images in a batch, I = 64 pixels, H = 32 hidden units.
 
