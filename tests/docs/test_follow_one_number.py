@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from scratchgan import get_backend
-from scratchgan.gan import DataSource, Trainer
+from scratchgan.gan.source import DataSource
+from scratchgan.gan.trainer import Trainer
 from scratchgan.losses import NonSaturating
 from scratchgan.optim import Adam
 
