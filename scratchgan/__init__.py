@@ -1,8 +1,14 @@
-"""GANs from scratch: layers with hand-written backprop, on NumPy and CuPy, every gradient proved.
+"""GANs from scratch: layers with hand-written backpropagation on NumPy and CuPy, all checked.
 
-Reading order for a learner: ``layers/base.py``, ``dense.py``, ``activation.py`` and ``params.py``,
-``losses/``, ``optim.py``, ``gan/trainer.py``; then ``gradcheck``, for how one knows that it is
-right, and the other layers.
+To learn backpropagation, read in this order:
+
+1. ``docs/follow_one_number.md``: one pixel and one weight through a whole training step
+2. ``layers/base.py``: what a layer is; then ``dense.py``, ``activation.py`` and ``params.py``
+3. ``backend/reference.py``: every array operation in plain NumPy
+4. ``losses/``, then ``optim.py``
+5. ``gan/trainer.py``: the step of D and the step of G
+6. ``gradcheck/finite.py``: how we know that it is right
+7. the other layers, ``layers/norm.py`` and ``layers/conv.py`` first
 """
 
 from . import data, gan, gradcheck, losses, metrics, optim, penalties, plots, runs

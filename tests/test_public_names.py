@@ -1,6 +1,9 @@
+"""Every name that the documentation promises can be imported from ``scratchgan``."""
+
 import importlib
 import inspect
 import pkgutil
+from pathlib import Path
 
 import pytest
 
@@ -12,8 +15,10 @@ LAYERS = [
     *("Sequential", "Residual", "Embedding", "ConcatLabels", "Projection"),
     *("SpectralNorm", "Pack", "MinibatchStd", "GaussianNoise"),
 ]
-MODULES = ["losses", "penalties", "optim", "gradcheck", "data", "gan", "plots"]
-FOR_LAYERS_OF_ONES_OWN = ["Layer", "LinearMap", "Elementwise", "Param", "ShapeError", "init"]
+MODULES = [
+    *("losses", "penalties", "optim", "gradcheck", "data", "gan", "metrics", "plots", "runs")
+]
+FOR_YOUR_OWN_LAYERS = ["Layer", "LinearMap", "Elementwise", "Param", "ShapeError", "init"]
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -29,7 +34,7 @@ def test_modules(name):
     assert getattr(scratchgan, name) is importlib.import_module(f"scratchgan.{name}")
 
 
-@pytest.mark.parametrize("name", [*LAYERS, *MODULES, *FOR_LAYERS_OF_ONES_OWN, "get_backend"])
+@pytest.mark.parametrize("name", [*LAYERS, *MODULES, *FOR_YOUR_OWN_LAYERS, "get_backend"])
 def test_names_are_exported(name):
     assert name in scratchgan.__all__
     assert hasattr(scratchgan, name)
@@ -54,3 +59,7 @@ def test_every_module_has_a_docstring_and_exports_what_exists(name):
 
 def test_the_version():
     assert scratchgan.__version__.count(".") == 2
+
+
+def test_type_checkers_read_the_hints():
+    assert (Path(scratchgan.__file__).parent / "py.typed").exists()

@@ -1,20 +1,24 @@
-"""What the page says that one will read, one reads."""
+"""The pages say what the code does: examples run, messages exist, links lead somewhere."""
 
 import ast
+import doctest
 import re
 from pathlib import Path
 
 import pytest
 
 import scratchgan
+from scratchgan.gradcheck import check
 
 ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "README.md").read_text()
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("*/*.md")]
+GPU = (ROOT / "docs" / "gpu.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 
 
 def messages():
-    """The first column of the table of troubles, message by message."""
-    _, _, table = PAGE.partition("| what is printed |")
+    """The first column of the GPU page's table of messages, message by message."""
+    _, _, table = GPU.partition("| message |")
     rows = table.partition("\n\n")[0].splitlines()[2:]
     return [text for row in rows for text in re.findall(r"`([^`]+)`", row.split("|")[1])]
 
@@ -31,16 +35,78 @@ STRINGS = list(strings())
 
 
 @pytest.mark.parametrize("message", messages())
-def test_messages_are_those_of_the_code(message):
+def test_the_code_has_the_message(message):
     for part in re.split(r"tf32: \.\.\.\)", message):
         assert any(part in text for text in STRINGS), part
 
 
-def test_the_table_is_read():
+def test_the_table_of_messages_is_read():
     assert len(messages()) == 8
 
 
 @pytest.mark.parametrize("extra", ["cuda12", "cuda13"])
-def test_what_is_to_be_installed_is_there(extra):
-    assert f"pip install -e '.[{extra}]'" in PAGE
+def test_the_extra_exists(extra):
+    assert f"pip install -e '.[{extra}]'" in GPU
     assert f"\n{extra} = [" in (ROOT / "pyproject.toml").read_text()
+
+
+class SameButRounding(doctest.OutputChecker):
+    """Compares outputs except for the errors in a report, which are rounding."""
+
+    def check_output(self, want, got, optionflags):
+        want, got = (re.sub(r"\d\.\de-\d\d(?= +\de[+-]\d\d)", "e", text) for text in (want, got))
+        return super().check_output(want, got, optionflags)
+
+
+def failures(page, **names):
+    """Run the ``>>>`` lines of a page; the report of those that print something else."""
+    test = doctest.DocTestParser().get_doctest(page, names, "page", None, 0)
+    report = []
+    runner = doctest.DocTestRunner(SameButRounding(), verbose=False, optionflags=doctest.ELLIPSIS)
+    runner.run(test, out=report.append)
+    assert runner.tries  # there are such lines
+    return "".join(report)
+
+
+def blocks(page):
+    return re.findall(r"^```python\n(.*?)^```$", page, flags=re.M | re.S)
+
+
+def test_the_readme_prints_what_it_says():
+    (block,) = blocks((ROOT / "README.md").read_text())
+    assert not failures(block)
+
+
+def test_a_wrong_output_would_be_noticed():
+    assert failures(">>> 1 + 1\n3\n")
+
+
+def test_the_layer_of_the_contributing_page_is_right():
+    code, session = blocks(CONTRIBUTING)
+    names = {}
+    exec(compile(code, "CONTRIBUTING.md", "exec"), names)
+    assert not failures(session, **names)
+    report = check(names["Swish"](), (4, 6))
+    assert report.passed, str(report)
+    assert report.notes == []  # the second order was checked, too
+
+
+def targets():
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+            if not target.startswith("http"):
+                yield pytest.param(page, target, id=f"{page.relative_to(ROOT)}-{target}")
+
+
+@pytest.mark.parametrize(("page", "target"), list(targets()))
+def test_the_link_leads_somewhere(page, target):
+    assert (page.parent / target).exists()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_paths_exist(page):
+    if page.name == "CHANGELOG.md":
+        pytest.skip("it names files that are gone")
+    start = r"(?<![\w/.~-])((?:scratchgan|examples|benchmarks|tests|docs)/[\w/.]*)"
+    found = {path.rstrip(".") for path in re.findall(start, page.read_text())}
+    assert [path for path in sorted(found) if not (ROOT / path).exists()] == []
