@@ -164,7 +164,7 @@ class _Run:
             refresh=False,
         )
         self.monitor.check_finite(step, D_loss=d_loss, G_loss=g_loss)
-        if ops_of(trainer.generator.theta).name != "cupy":
+        if ops_of(trainer.generator.theta).on_host:
             self.warn(self.monitor.watch_cores(now))
         if trainer.loss.probability:
             self.warn(self.monitor.watch_probabilities(step, d_real, d_fake))
