@@ -10,10 +10,9 @@ import numpy as np
 
 from ..backend import BackendError
 from ..data import ImageFolder, load_images, mnist
-from ..gan.conditional import CONDITIONS
 from ..gan.config import Config
+from ..gan.discriminator import CONDITIONS, NORMS
 from ..gan.presets import PRESETS, RECIPE
-from ..gan.refit import NORMS
 from ..losses import ADVERSARIAL
 from ..optim import OPTIMISERS
 from ..penalties import PENALTIES
