@@ -1,7 +1,7 @@
 """Discriminators as functions of what a game asks of them.
 
-A model's discriminator is a function of one argument, ``ask``: its `DiscriminatorOptions`. It
-writes down its layers as a list, and takes from ``ask`` whatever depends on the game:
+A model's discriminator is a function with one parameter, ``ask``: a `DiscriminatorOptions`. The
+function writes its layers as a list, and takes from ``ask`` whatever depends on the game:
 
     def discriminator(ask=PLAIN):
         return ask.network(
@@ -50,8 +50,8 @@ class DiscriminatorOptions:
     Parameters
     ----------
     norm : {"model", "layer", "spectral", "none"}
-        What stands after a convolution or Dense layer: the model's BatchNorm, a LayerNorm over the
-        whole sample, or nothing. "spectral" puts nothing there and normalises every weight.
+        "model" keeps the model's BatchNorm; "layer" puts a LayerNorm over the whole sample in its
+        place; "spectral" and "none" leave it out, and "spectral" normalises all weights.
     pack : int
         Samples that D judges together: see `Pack`.
     minibatch_std : bool
@@ -87,14 +87,14 @@ class DiscriminatorOptions:
         if self.pack > 1 and self.condition:
             raise ValueError(f"pack: expected 1 with a condition, got {self.pack}: it has no label")
 
-    # ---- what a list of layers asks, from the first layer to the last ------------------------
+    # ---- for the list of layers, from first to last ------------------------------------------
 
     def inputs(self, n: int) -> int:
-        """Return the number of inputs of a first layer that is Dense, for samples of n numbers."""
+        """Return how many inputs a Dense first layer has, if a sample has n numbers."""
         return self.pack * n + LABEL_WIDTH * (self.condition == "concat")
 
     def channels(self, C: int) -> int:
-        """Return the input channels of a first layer that is a convolution, for C in an image."""
+        """Return how many input channels a convolution has as first layer, if an image has C."""
         if self.condition == "concat":
             raise ValueError(
                 "condition 'concat': expected a first layer that is Dense, got a convolution; "
@@ -104,36 +104,43 @@ class DiscriminatorOptions:
 
     @property
     def bias(self) -> bool:
-        """False for a layer before `normalise` if that is a BatchNorm, which would cancel it."""
+        """Whether a layer before `normalise` has a bias. A BatchNorm would cancel it."""
         return self.norm != "model"
 
     def normalise(self, *shape: int) -> list[Layer]:
-        """Return the normalisation of samples of this shape, (H, W, C) or (C,): a layer or none."""
+        """Return the normalisation for samples of this shape, (H, W, C) or (C,).
+
+        Returns
+        -------
+        list of Layer
+            One layer, or none.
+        """
         if self.norm == "model":
             return [BatchNorm(shape[-1])]
         return [LayerNorm(shape)] if self.norm == "layer" else []
 
     def std_channel(self) -> list[Layer]:
-        """Return a MinibatchStd if the game asks for it, else no layer.
+        """Return a MinibatchStd in a list if the game asks for it, else an empty list.
 
-        It belongs near the last layer, and before a Dropout that stands there: the masks of Dropout
-        differ even where samples do not.
+        Write it before the last layer. If a Dropout stands there, write it before the Dropout: its
+        masks differ between samples even if the samples do not.
         """
         return [MinibatchStd()] if self.minibatch_std else []
 
     def features(self, n: int) -> int:
-        """Return the inputs of the last layer: n, and one more after a `std_channel`."""
+        """Return how many inputs the last layer has: n, and one more after a `std_channel`."""
         return n + self.minibatch_std
 
     @property
     def outputs(self) -> int:
-        """Outputs of the last layer: one logit, and a logit for each class that D predicts."""
+        """Number of outputs of the last layer: a logit, and one for each class if D predicts it."""
         return 1 + self.classes * (self.condition == "classifier")
 
     def weights(self, layer: Layer) -> Layer:
-        """Return the layer with its weights normalised, if the game asks for it.
+        """Wrap a layer with weights in SpectralNorm, if the game asks for it.
 
-        `network` does this to the layers in its list; a layer inside another one needs it by hand.
+        `network` does this for the layers in its list. Do it yourself for a layer inside another
+        one, such as a `Residual`.
         """
         return SpectralNorm(layer) if self.norm == "spectral" and _weights(layer) else layer
 
@@ -145,7 +152,7 @@ class DiscriminatorOptions:
         *layers : Layer
             All that comes before ``last``.
         last : list of Layer
-            The last layer with weights, and what follows it.
+            The last layer with weights, and the layers after it.
 
         Returns
         -------
@@ -155,7 +162,7 @@ class DiscriminatorOptions:
         Raises
         ------
         ValueError
-            The layers leave out something that the game asks for.
+            The list leaves out something that the game asks for.
         """
         w = _weights(last[0])
         if w is None or w.shape[-1] != self.outputs:
@@ -200,7 +207,8 @@ def make_discriminator(
     Parameters
     ----------
     discriminator : callable, (ask) -> Layer, or () -> Layer
-        Without a parameter called ``ask`` it serves the games that ask for no more than noise.
+        A function without a parameter called ``ask`` can be used in games that ask for nothing,
+        or for ``noise`` only.
     ask : DiscriminatorOptions
 
     Returns

@@ -45,8 +45,8 @@ class DataSource:
         noise: str = "normal", labels: np.ndarray | None = None,
         backend: str | ModuleType = "numpy", dtype: Any = "float32",
     ) -> None:  # fmt: skip
-        self.images, self.rng, self.noise_kind, self.dtype = images, rng, noise, dtype
-        self.batch_size, self.z_dim = batch_size, z_dim
+        self.images, self.rng, self.noise_kind = images, rng, noise
+        self.batch_size, self.z_dim, self.dtype = batch_size, z_dim, np.dtype(dtype)
         self.ops = ops = get_backend(backend)
         self.batches = Batches(images, batch_size, rng)
         # All images on the device, or None if they do not fit there.
