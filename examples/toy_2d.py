@@ -3,8 +3,8 @@
     python examples/toy_2d.py --data ring --preset r3gan
     python examples/toy_2d.py --data grid --preset gan        # and see it collapse
 
-The animation shows what D thinks of every place (orange: real), real points in black, generated
-ones in green, and on some of these the direction in which G's loss falls.
+The animation shows D's logit at every place of the plane (orange: real), real points in black and
+generated points in green. Arrows at some of these show the direction in which G's loss falls.
 """
 
 import argparse
@@ -20,24 +20,28 @@ from scratchgan.gan import PRESETS, Config, build, draw_noise
 from scratchgan.metrics import count_modes
 from scratchgan.plots import field_frame, save_animation
 
-# Name: points, and for mixtures their modes and sigma; then what brings them to about [-1, 1].
+# Name: (points, (modes, sigma) of a mixture or None, the divisor that brings them to [-1, 1]).
 DATA = {
     "ring": (ring, (ring_modes(), 0.01), 1), "grid": (grid, (grid_modes(), 0.05), 4),
     "swiss_roll": (swiss_roll, None, 2), "two_moons": (two_moons, None, 2),
 }  # fmt: skip
-LIMIT, SIDE, ARROWS = 1.5, 60, 100  # of the picture, in its pixels; how many
+LIMIT = 1.5  # the picture shows the square [-LIMIT, LIMIT]^2
+SIDE = 60  # pixels of D's field along each axis
+ARROWS = 100
 
 
 def main():
-    """Read the command line, train, draw, count the modes."""
+    """Read the command line, train, draw, and count the modes."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", choices=list(DATA), default="ring")
-    alone = [name for name in PRESETS if "pack" not in PRESETS[name].settings]  # one field
-    parser.add_argument("--preset", choices=alone, default="r3gan")
+    # A D that judges packs of samples has no logit for a single place of the plane.
+    presets = [name for name in PRESETS if "pack" not in PRESETS[name].settings]
+    parser.add_argument("--preset", choices=presets, default="r3gan")
+    # Presets are for images; for points in the plane their rates are too small.
     parser.add_argument(
-        "--faster", type=float, default=5.0, help="factor for the preset's rates, made for images"
+        "--faster", type=float, default=5.0, help="multiply the preset's learning rates by this"
     )
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--frames", type=int, default=40)
@@ -72,7 +76,7 @@ def main():
 
 
 def draw(trainer, real, z, path, title):
-    """One frame of the animation."""
+    """Draw one frame of the animation."""
     D = trainer.discriminator
     ticks = np.linspace(-LIMIT, LIMIT, SIDE, dtype=np.float32)
     plane = np.stack(np.meshgrid(ticks, ticks), -1).reshape(-1, 2)  # (SIDE * SIDE, 2)

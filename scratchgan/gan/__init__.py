@@ -2,14 +2,14 @@
 
 from .build import build, make_generator, z_dim
 from .config import Config
+from .discriminator import NORMS, DiscriminatorOptions, make_discriminator
 from .models import MODELS, Model, dcgan, dcgan_name, model
 from .presets import PRESET_FIELDS, PRESETS, Preset, preset_options
-from .refit import NORMS, refit
-from .source import draw_noise
+from .source import DataSource, draw_noise
 from .trainer import Step, Trainer, generate
 
 __all__ = [
-    "MODELS", "NORMS", "PRESETS", "PRESET_FIELDS", "Config", "Model", "Preset", "Step", "Trainer",
-    "build", "dcgan", "dcgan_name", "draw_noise", "generate", "make_generator", "model",
-    "preset_options", "refit", "z_dim",
+    "MODELS", "NORMS", "PRESETS", "PRESET_FIELDS", "Config", "DataSource", "DiscriminatorOptions",
+    "Model", "Preset", "Step", "Trainer", "build", "dcgan", "dcgan_name", "draw_noise", "generate",
+    "make_discriminator", "make_generator", "model", "preset_options", "z_dim",
 ]  # fmt: skip

@@ -1,119 +1,115 @@
-"""The trainer that a configuration describes."""
+"""From a configuration to a trainer."""
+
+from types import ModuleType
 
 import numpy as np
 
 from .. import losses, optim
-from ..backend import ops_of
+from ..backend import get_backend
+from ..layers import ConcatLabels, Embedding, Layer
 from ..penalties import Regulariser
-from .conditional import WIDTH, conditional_discriminator, conditional_generator
+from .config import Config
+from .discriminator import LABEL_WIDTH, DiscriminatorOptions, make_discriminator
 from .models import model
-from .refit import refit
+from .source import DataSource
 from .trainer import Trainer
 
 __all__ = ["build", "make_generator", "z_dim"]
 
 
-def build(config, images, backend="auto", labels=None):
-    """The `Trainer` that a configuration describes, before its first step.
+def build(
+    config: Config, images: np.ndarray, backend: str | ModuleType = "auto",
+    labels: np.ndarray | None = None,
+) -> Trainer:  # fmt: skip
+    """Build the `Trainer` of a configuration, before its first step.
 
     Parameters
     ----------
     config : Config
-    images : uint8 array (M, H, W, C), or an ImageFolder, or floats (M, ...)
-    backend : {"auto", "numpy", "cupy"}
+    images : uint8 array (M, H, W, C), or floats (M, ...) that are used as they are
+    backend : {"auto", "numpy", "cupy"} or module
     labels : integer array (M,), optional
-        Wanted where ``config.condition`` is given.
+        Needed with ``config.condition``, else not used.
+
+    Raises
+    ------
+    ValueError
+        The images or labels do not fit the configuration, or two of its settings exclude each
+        other.
     """
-    networks = model(config.model)
-    if images.shape[1:] != networks.image_shape:
-        raise ValueError(
-            f"data {config.data}: images of shape {images.shape[1:]} given, "
-            f"{networks.image_shape} wanted by model {config.model!r}"
-        )
+    ask = DiscriminatorOptions(
+        norm=config.d_norm, pack=config.pack, minibatch_std=config.minibatch_std,
+        noise=config.instance_noise, condition=config.condition, classes=config.classes,
+    )  # fmt: skip
+    labels = np.asarray(labels) if config.condition and labels is not None else None
+    _check(config, images, labels)
+    loss = losses.adversarial(config.loss, smooth=config.smooth)
+    loss = losses.AuxiliaryClassifier(loss) if config.condition == "classifier" else loss
     # Three streams from one seed: a change to one network's draws leaves the others alone.
     g_rng, d_rng, rng = np.random.default_rng(config.seed).spawn(3)
-    _check(config)
-    loss = losses.adversarial(config.loss, smooth=config.smooth)
-    if config.condition:
-        _check_labels(config, labels, len(images))
-        loss = losses.AuxiliaryClassifier(loss) if config.condition == "classifier" else loss
-    generator = make_generator(config).initialize(g_rng, backend, config.dtype)
-    ops_of(generator.theta).allow_tf32(config.tf32)
-    discriminator = refit(
-        networks.discriminator(),
-        networks.image_shape,
-        norm=config.d_norm,
-        pack=config.pack,
-        minibatch_std=config.minibatch_std,
-        noise=config.instance_noise,
-    )
-    if config.condition:
-        discriminator = conditional_discriminator(discriminator, config.condition, config.classes)
-    discriminator.initialize(d_rng, backend, config.dtype)
+    ops = get_backend(backend)
+    ops.allow_tf32(config.tf32)
+    G = make_generator(config).initialize(g_rng, ops, config.dtype)
+    D = make_discriminator(model(config.model).discriminator, ask)
+    D.initialize(d_rng, ops, config.dtype)
 
     def optimiser(name, network, lr, **options):
         if name == "adam":
             options |= {"beta1": config.beta1, "beta2": config.beta2}
         return optim.by_name(name, network, lr=lr, **options)
 
-    regulariser = None
-    if config.penalty != "none":
-        regulariser = Regulariser(config.penalty, config.penalty_weight, config.penalty_every)
-
+    g_optimiser = optimiser(config.g_optimiser, G, config.g_lr)
+    d_optimiser = optimiser(config.d_optimiser, D, config.d_lr, clip_weights=config.clip_weights)
+    average = optim.EMA(G, config.ema) if config.ema else None
+    penalty = config.penalty, config.penalty_weight, config.penalty_every
+    # After all else that lies on the device: the images take what memory is left.
+    source = DataSource(
+        images, rng, batch_size=config.batch_size, z_dim=z_dim(config), noise=config.noise,
+        labels=labels, backend=ops, dtype=config.dtype,
+    )  # fmt: skip
+    noise = config.instance_noise, config.instance_noise_steps
     return Trainer(
-        generator,
-        discriminator,
-        loss,
-        optimiser(config.g_optimiser, generator, config.g_lr),
-        optimiser(config.d_optimiser, discriminator, config.d_lr, clip_weights=config.clip_weights),
-        images,
-        rng,
-        z_dim=z_dim(config),
-        batch_size=config.batch_size,
-        d_steps=config.d_steps,
-        noise=config.noise,
-        l2_generator=config.l2_generator,
-        regulariser=regulariser,
-        instance_noise=config.instance_noise
-        and (config.instance_noise, config.instance_noise_steps),
-        average=optim.EMA(generator, config.ema) if config.ema else None,
-        labels=np.asarray(labels) if config.condition else None,
-    )
+        G, D, loss, g_optimiser, d_optimiser, source,
+        d_steps=config.d_steps, l2_generator=config.l2_generator,
+        regulariser=None if config.penalty == "none" else Regulariser(*penalty),
+        instance_noise=noise if config.instance_noise else None, average=average,
+    )  # fmt: skip
 
 
-def make_generator(config):
-    """The generator of a configuration, not yet initialised."""
-    generator = model(config.model).generator()
-    return conditional_generator(generator, config.classes) if config.condition else generator
+def make_generator(config: Config) -> Layer:
+    """Make the generator of a configuration, not yet initialised."""
+    G = model(config.model).generator()
+    return ConcatLabels(G, Embedding(config.classes, LABEL_WIDTH)) if config.condition else G
 
 
-def z_dim(config):
-    """How many numbers of noise it takes."""
-    return model(config.model).z_dim - (WIDTH if config.condition else 0)
+def z_dim(config: Config) -> int:
+    """Return how many numbers of noise the generator takes: the label's embedding is the rest."""
+    return model(config.model).z_dim - (LABEL_WIDTH if config.condition else 0)
 
 
-def _check(config):
-    """Refuse settings that do not go together."""
-    if config.batch_size % max(config.pack, 1):
-        raise ValueError(f"batches of {config.batch_size} given, packs of {config.pack} wanted")
+def _check(config, images, labels):
+    """Refuse data that does not fit, and settings that exclude each other."""
+    data, shape, wanted = config.data, images.shape[1:], model(config.model).image_shape
+    if shape != wanted:
+        both = f"data {data}, model {config.model!r}"
+        raise ValueError(f"{both}: expected images of shape {wanted}, got {shape}")
+    if config.batch_size % config.pack:
+        raise ValueError(f"batch_size {config.batch_size} must be divisible by pack {config.pack}")
     if config.penalty == "none" and (config.penalty_weight or config.penalty_every != 1):
-        raise ValueError("penalty_weight or penalty_every given, a penalty wanted, too")
-    if config.instance_noise < 0 or config.instance_noise_steps < 0:
-        given = f"instance_noise {config.instance_noise} in {config.instance_noise_steps} steps"
-        raise ValueError(f"{given} given, numbers of 0 or more wanted")
-    if config.condition and z_dim(config) < 1:
-        raise ValueError(f"model {config.model!r} given, noise of more than {WIDTH} numbers wanted")
-
-
-def _check_labels(config, labels, n):
-    """Refuse what no conditional run can be made of."""
+        raise ValueError("penalty_weight and penalty_every: expected a penalty, too, got 'none'")
+    std, steps = config.instance_noise, config.instance_noise_steps
+    if std < 0 or steps < 0:
+        raise ValueError(f"instance_noise: expected 0 or more, got {std} in {steps} steps")
+    if not config.condition:
+        return
+    if z_dim(config) < 1:
+        more = f"a model with more than {LABEL_WIDTH} numbers of noise"
+        raise ValueError(f"condition {config.condition!r}: expected {more}, got {config.model!r}")
     if labels is None:
-        raise ValueError(f"data {config.data}: no labels given, wanted by {config.condition!r}")
-    labels = np.asarray(labels)
-    low, high = labels.min(), labels.max()
-    fit = labels.dtype.kind in "iu" and labels.shape == (n,)
-    if not (fit and 0 <= low <= high < config.classes):
-        given = f"labels of shape {labels.shape}, {low} to {high} given"
-        raise ValueError(f"{given}, {n} integers of 0 to {config.classes - 1} wanted")
-    if config.pack > 1:
-        raise ValueError(f"pack {config.pack} given, 1 wanted: a pack has no label")
+        raise ValueError(f"data {data}: expected labels for {config.condition!r}, got none")
+    low, high, integers = labels.min(), labels.max(), labels.dtype.kind in "iu"
+    if not (integers and labels.shape == images.shape[:1] and 0 <= low <= high < config.classes):
+        raise ValueError(
+            f"data {data}: expected {len(images)} integer labels from 0 to {config.classes - 1}, "
+            f"got labels of shape {labels.shape} and dtype {labels.dtype} from {low} to {high}"
+        )

@@ -7,8 +7,7 @@ from typing import Any
 from ..losses import ADVERSARIAL
 from ..optim import OPTIMISERS
 from ..penalties import PENALTIES
-from .conditional import CONDITIONS
-from .refit import NORMS
+from .discriminator import CONDITIONS, NORMS
 
 __all__ = ["Config", "option"]
 

@@ -1,25 +1,15 @@
-"""The networks of the library by name, written out as lists of layers."""
+"""The library's networks by name, written as lists of layers."""
 
-import re
 from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
-from ..layers import (
-    BatchNorm,
-    Conv2D,
-    ConvTranspose2D,
-    Dense,
-    Dropout,
-    Flatten,
-    LeakyReLU,
-    ReLU,
-    Reshape,
-    Sequential,
-    Tanh,
-    UpSample2D,
+from ..layers import (  # isort: skip
+    BatchNorm, Conv2D, ConvTranspose2D, Dense, Dropout, Flatten, Layer, LeakyReLU, ReLU, Reshape,
+    Sequential, Tanh, UpSample2D,
 )  # fmt: skip
 from ..layers.init import normal
+from .discriminator import PLAIN
 
 __all__ = ["MODELS", "Model", "dcgan", "dcgan_name", "model"]
 
@@ -29,16 +19,19 @@ class Model(NamedTuple):
 
     Attributes
     ----------
-    generator : callable, () -> Sequential
-        (N, z_dim) -> (N, *image_shape), values in [-1, 1]; not yet initialised.
-    discriminator : callable, () -> Sequential
-        (N, *image_shape) -> (N, 1), logits; not yet initialised.
+    generator : callable, () -> Layer
+        Makes G: (N, z_dim) -> (N, *image_shape), values in [-1, 1]; not yet initialised.
+    discriminator : callable, (ask) -> Layer, or () -> Layer
+        Makes D: (N, *image_shape) -> (N, 1), logits; not yet initialised. ``ask`` is a
+        `DiscriminatorOptions`, see ``discriminator.py``; the default stands for the plain game.
     z_dim : int
-    image_shape : (H, W, C), or (2,) of a point in the plane
+        Numbers in a sample of noise.
+    image_shape : tuple of int
+        (H, W, C), or (2,) for points in the plane.
     """
 
-    generator: Callable[[], Sequential]
-    discriminator: Callable[[], Sequential]
+    generator: Callable[[], Layer]
+    discriminator: Callable[..., Layer]
     z_dim: int
     image_shape: tuple[int, ...]
 
@@ -52,13 +45,13 @@ def mlp_generator():
     )  # fmt: skip
 
 
-def mlp_discriminator():
+def mlp_discriminator(ask=PLAIN):
     """784-256-128-1."""
-    return Sequential(
+    return ask.network(
         Flatten(),
-        Dense(784, 256), LeakyReLU(0.2), Dropout(0.1),
-        Dense(256, 128), LeakyReLU(0.2), Dropout(0.1),
-        Dense(128, 1),
+        Dense(ask.inputs(784), 256), LeakyReLU(0.2), Dropout(0.1),
+        Dense(256, 128), LeakyReLU(0.2), *ask.std_channel(), Dropout(0.1),
+        last=[Dense(ask.features(128), ask.outputs)],
     )  # fmt: skip
 
 
@@ -70,19 +63,19 @@ def mlp_small_generator():
     )  # fmt: skip
 
 
-def mlp_small_discriminator():
+def mlp_small_discriminator(ask=PLAIN):
     """784-256-1."""
-    return Sequential(
+    return ask.network(
         Flatten(),
-        Dense(784, 256), LeakyReLU(0.2), Dropout(0.1),
-        Dense(256, 1),
+        Dense(ask.inputs(784), 256), LeakyReLU(0.2), *ask.std_channel(), Dropout(0.1),
+        last=[Dense(ask.features(256), ask.outputs)],
     )  # fmt: skip
 
 
 # Radford et al., "Unsupervised representation learning with deep convolutional GANs", 2016:
-# weights from N(0, .02), BatchNorm everywhere but at G's output and D's input.
+# weights from N(0, 0.02^2), BatchNorm everywhere but at G's output and D's input.
 SMALL = normal(0.02)
-HALVE = {"kernel": 4, "stride": 2, "padding": 1, "init": SMALL}  # or double, when transposed
+HALVE = {"kernel": 4, "stride": 2, "padding": 1, "init": SMALL}  # H and W; transposed: doubles
 
 
 def dcgan28_generator():
@@ -95,31 +88,34 @@ def dcgan28_generator():
     )  # fmt: skip
 
 
-def dcgan28_discriminator():
+def dcgan28_discriminator(ask=PLAIN):
     """28x28x1 -> 14x14x64 -> 7x7x128 -> 1."""
-    return Sequential(
-        Conv2D(1, 64, **HALVE), LeakyReLU(0.2),
-        Conv2D(64, 128, bias=False, **HALVE), BatchNorm(128), LeakyReLU(0.2),
-        Flatten(), Dense(7 * 7 * 128, 1, init=SMALL),
+    return ask.network(
+        Conv2D(ask.channels(1), 64, **HALVE), LeakyReLU(0.2),
+        Conv2D(64, 128, bias=ask.bias, **HALVE), *ask.normalise(7, 7, 128), LeakyReLU(0.2),
+        Flatten(), *ask.std_channel(),
+        last=[Dense(ask.features(7 * 7 * 128), ask.outputs, init=SMALL)],
     )  # fmt: skip
 
 
-def dcgan(size=64, channels=3, width=64, upsample=False, dropout=0.0):
-    """The DCGAN for square images of any power of two from 16 to 256.
+def dcgan(
+    size: int = 64, channels: int = 3, width: int = 64, upsample: bool = False, dropout: float = 0.0
+) -> Model:
+    """Return the DCGAN for square images of 16, 32, 64, 128 or 256 pixels.
 
     Parameters
     ----------
     size : int
-        H and W.
+        H and W of the images.
     channels : int
         C of the images.
     width : int
         Channels at half the size; they double with each halving, up to 8 * width.
     upsample : bool
-        In G, nearest-neighbour upsampling and a 3x3 convolution for each transposed convolution,
-        which can leave a checkerboard (Odena et al., 2016).
+        Give G a nearest-neighbour upsampling and a 3x3 convolution in place of each transposed
+        convolution, which can leave a checkerboard (Odena et al., 2016).
     dropout : float
-        Rate of Dropout in D, between its stages.
+        Rate of the Dropout between the stages of D; 0 for none.
 
     Returns
     -------
@@ -128,16 +124,16 @@ def dcgan(size=64, channels=3, width=64, upsample=False, dropout=0.0):
     Raises
     ------
     ValueError
-        Another size, less than one channel, or such a dropout.
+        Another size, less than one channel, or a dropout that is no rate.
     """
     if size not in (16, 32, 64, 128, 256):
-        raise ValueError(f"size {size} given, a power of two from 16 to 256 wanted")
+        raise ValueError(f"dcgan: expected a size of 16, 32, 64, 128 or 256, got size {size}")
     if width < 1 or channels < 1:
-        raise ValueError(f"width {width} and {channels} channels given, at least 1 of each wanted")
+        raise ValueError(f"dcgan: expected 1 or more, got width {width} and {channels} channels")
     if not 0 <= dropout < 1:
-        raise ValueError(f"dropout {dropout} given, 0 <= dropout < 1 wanted")
-    stages = size.bit_length() - 3  # halvings from size to 4
-    widths = [width * min(2**i, 8) for i in range(stages)]  # from half the size down to 4
+        raise ValueError(f"dcgan: expected 0 <= dropout < 1, got dropout {dropout}")
+    # Channels at each size that D halves to: from size / 2 down to 4.
+    widths = [width * min(2**i, 8) for i in range(size.bit_length() - 3)]
 
     def double(c_in, c_out, bias=False):
         if upsample:
@@ -145,22 +141,23 @@ def dcgan(size=64, channels=3, width=64, upsample=False, dropout=0.0):
         return [ConvTranspose2D(c_in, c_out, bias=bias, **HALVE)]
 
     def generator():
-        layers = [
-            Reshape((1, 1, 100)),
-            ConvTranspose2D(100, widths[-1], kernel=4, bias=False, init=SMALL),  # 4x4
-            BatchNorm(widths[-1]),
-            ReLU(),
-        ]
+        layers = [Reshape((1, 1, 100))]
+        layers += [ConvTranspose2D(100, widths[-1], kernel=4, bias=False, init=SMALL)]  # 4x4
         for c_in, c_out in pairwise(reversed(widths)):
-            layers += [*double(c_in, c_out), BatchNorm(c_out), ReLU()]
-        return Sequential(*layers, *double(widths[0], channels, bias=True), Tanh())
+            layers += [BatchNorm(c_in), ReLU(), *double(c_in, c_out)]
+        layers += [BatchNorm(widths[0]), ReLU(), *double(widths[0], channels, bias=True), Tanh()]
+        return Sequential(*layers)
 
-    def discriminator():
-        layers = [Conv2D(channels, widths[0], **HALVE), LeakyReLU(0.2)]
+    def discriminator(ask=PLAIN):
+        layers = [Conv2D(ask.channels(channels), widths[0], **HALVE), LeakyReLU(0.2)]
+        side = size // 2
         for c_in, c_out in pairwise(widths):
+            side //= 2
             layers += [Dropout(dropout)] if dropout else []
-            layers += [Conv2D(c_in, c_out, bias=False, **HALVE), BatchNorm(c_out), LeakyReLU(0.2)]
-        return Sequential(*layers, Conv2D(widths[-1], 1, kernel=4, init=SMALL), Flatten())
+            layers += [Conv2D(c_in, c_out, bias=ask.bias, **HALVE)]
+            layers += [*ask.normalise(side, side, c_out), LeakyReLU(0.2)]
+        last = Conv2D(ask.features(widths[-1]), ask.outputs, kernel=4, init=SMALL)  # side is 4
+        return ask.network(*layers, *ask.std_channel(), last=[last, Flatten()])
 
     return Model(generator, discriminator, 100, (size, size, channels))
 
@@ -175,13 +172,13 @@ def stacked_generator():
     )  # fmt: skip
 
 
-def stacked_discriminator():
-    """28x28x3 -> 14x14x32 -> 7x7x64 -> 256 -> 1: three digits are told apart behind the pixels."""
-    return Sequential(
-        Conv2D(3, 32, kernel=4, stride=2, padding=1), LeakyReLU(0.2),
+def stacked_discriminator(ask=PLAIN):
+    """28x28x3 -> 14x14x32 -> 7x7x64 -> 256 -> 1: a Dense layer to tell three digits apart."""
+    return ask.network(
+        Conv2D(ask.channels(3), 32, kernel=4, stride=2, padding=1), LeakyReLU(0.2),
         Conv2D(32, 64, kernel=4, stride=2, padding=1), LeakyReLU(0.2),
-        Flatten(), Dense(7 * 7 * 64, 256), LeakyReLU(0.2),
-        Dense(256, 1),
+        Flatten(), Dense(7 * 7 * 64, 256), LeakyReLU(0.2), *ask.std_channel(),
+        last=[Dense(ask.features(256), ask.outputs)],
     )  # fmt: skip
 
 
@@ -195,13 +192,13 @@ def toy_generator():
     )  # fmt: skip
 
 
-def toy_discriminator():
+def toy_discriminator(ask=PLAIN):
     """2-256-256-256-1."""
-    return Sequential(
-        Dense(2, 256), LeakyReLU(0.2),
+    return ask.network(
+        Dense(ask.inputs(2), 256), LeakyReLU(0.2),
         Dense(256, 256), LeakyReLU(0.2),
-        Dense(256, 256), LeakyReLU(0.2),
-        Dense(256, 1),
+        Dense(256, 256), LeakyReLU(0.2), *ask.std_channel(),
+        last=[Dense(ask.features(256), ask.outputs)],
     )  # fmt: skip
 
 
@@ -216,8 +213,8 @@ MODELS = {
 }
 
 
-def dcgan_name(size, channels, width, upsample, dropout):
-    """The name by which `model` finds this `dcgan` again, such as ``"dcgan-64x3-w32-up-drop0.3"``.
+def dcgan_name(size: int, channels: int, width: int, upsample: bool, dropout: float) -> str:
+    """Return the name of a `dcgan` for `model`, such as ``"dcgan-64x3-w32-up-drop0.3"``.
 
     Raises
     ------
@@ -228,15 +225,26 @@ def dcgan_name(size, channels, width, upsample, dropout):
     return f"dcgan-{size}x{channels}-w{width}{'-up' * upsample}" + f"-drop{dropout}" * (dropout > 0)
 
 
-def model(name):
-    """The `Model` called ``name``: a key of `MODELS`, or what `dcgan_name` gives."""
+def model(name: str) -> Model:
+    """Return the `Model` called ``name``: a key of `MODELS`, or a name made by `dcgan_name`.
+
+    Raises
+    ------
+    ValueError
+        No model has this name.
+    """
     if name in MODELS:
         return MODELS[name]
-    found = re.fullmatch(r"dcgan-(\d+)x(\d)-w(\d+)(-up)?(?:-drop(\d+(?:\.\d+)?(?:e-\d+)?))?", name)
-    if not found:
+    try:
+        sizes, *rate = name.split("-drop")
+        kind, image, width, *up = sizes.split("-")
+        size, channels = image.split("x")
+        if [kind, width[:1], *up] not in (["dcgan", "w"], ["dcgan", "w", "up"]) or len(rate) > 1:
+            raise ValueError
+        options = int(size), int(channels), int(width[1:]), bool(up), float(*rate)  # float() is 0
+    except ValueError:
         raise ValueError(
-            f"model {name!r} given, one of {', '.join(MODELS)}, "
-            "or dcgan-SIZExCHANNELS-wWIDTH[-up][-dropRATE] wanted"
-        )
-    size, channels, width, upsample, dropout = found.groups()
-    return dcgan(int(size), int(channels), int(width), bool(upsample), float(dropout or 0))
+            f"model: expected one of {', '.join(MODELS)}, "
+            f"or dcgan-SIZExCHANNELS-wWIDTH[-up][-dropRATE], got {name!r}"
+        ) from None
+    return dcgan(*options)

@@ -1,81 +1,86 @@
-"""What a training step takes from outside: the next images, their labels, and noise.
+"""The data source of a trainer: the next images, their labels, and noise.
 
-Everything is drawn on the host, from one seeded generator, so that a run on a GPU follows the run
-on a CPU. Images lie where the networks compute, as bytes, if there is room for them; then only
-their indices are copied in a step. Of others, and of an image folder, each batch is copied, as
-bytes, too: the conversion to [-1, 1] is a matter of the device.
+Everything random is drawn on the host, from one seeded generator, so that a run on a GPU makes the
+same draws as a run on a CPU. The images are kept as bytes where the networks compute, if they fit
+into its memory; a step then copies only the indices of a batch. Otherwise a step copies the batch,
+as bytes, too: the device converts them to [-1, 1].
 """
+
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
+from ..backend import get_backend
 from ..data import Batches, to_unit
 
 __all__ = ["DataSource", "draw_noise"]
 
 
 class DataSource:
-    """The supply of a trainer.
+    """Images, labels and noise for a trainer.
 
     Parameters
     ----------
-    images : uint8 array (M, H, W, C), or an ImageFolder, or floats (M, ...) to be used as they are
-    labels : integer array (M,), optional
-    batch_size : int
+    images : uint8 array (M, H, W, C), or floats (M, ...) that are used as they are
+        On the host; a np.memmap, too.
     rng : np.random.Generator
-        Draws all noise and the order of the images, on the host.
+        Draws all noise and the order of the images.
+    batch_size : int
+        Images in a batch, and samples of noise.
+    z_dim : int
+        Numbers in a sample of noise.
     noise : {"normal", "uniform"}
         N(0, 1) or U(-1, 1).
-    z_dim : int
-    ops : module
-        The backend of the networks.
-    dtype : dtype
-        That of the networks.
+    labels : integer array (M,), optional
+        The labels of the images.
+    backend : str or module
+        The backend of the networks; see `get_backend`.
+    dtype : str or dtype
+        The dtype of the networks.
     """
 
-    def __init__(self, images, labels, batch_size, rng, *, noise, z_dim, ops, dtype):
-        self.images, self.rng, self.ops, self.dtype = images, rng, ops, dtype
+    def __init__(
+        self, images: np.ndarray, rng: np.random.Generator, *, batch_size: int, z_dim: int,
+        noise: str = "normal", labels: np.ndarray | None = None,
+        backend: str | ModuleType = "numpy", dtype: Any = "float32",
+    ) -> None:  # fmt: skip
+        self.images, self.rng, self.noise_kind = images, rng, noise
+        self.batch_size, self.z_dim, self.dtype = batch_size, z_dim, np.dtype(dtype)
+        self.ops = ops = get_backend(backend)
         self.batches = Batches(images, batch_size, rng)
-        self.noise_kind, self.noise_shape = noise, (batch_size, z_dim)
-        fits = isinstance(images, np.ndarray) and images.nbytes <= ops.free_memory()
-        self.kept = ops.upload(images) if fits else None
+        # All images on the device, or None if they do not fit there.
+        self.kept = ops.upload(images) if images.nbytes <= ops.free_memory() else None
         self.labels = None if labels is None else ops.asarray(labels)
-        self.chosen = None  # indices of the newest batch
 
     def batch(self):
-        """The next real images, (N, H, W, C) in [-1, 1], and their labels (N,) or None."""
-        ops, N = self.ops, self.batches.batch_size
+        """Return the next real images, (N, H, W, C) in [-1, 1], and their labels (N,) or None."""
+        ops, N = self.ops, self.batch_size
         indices = ops.host_array(self.choose, (N,), np.int64)
         if self.kept is not None:
             x = self.kept[indices]
         else:
-            x = ops.host_array(self.gather, (N, *self.images.shape[1:]), self.images.dtype)
+            shape, dtype = (N, *self.images.shape[1:]), self.images.dtype
+            x = ops.host_array(lambda: self.images[self.chosen], shape, dtype)
         if x.dtype == np.uint8:
             x = to_unit(x)
-        labels = None if self.labels is None else self.labels[indices]
-        return ops.asarray(x, self.dtype), labels
+        return ops.asarray(x, self.dtype), None if self.labels is None else self.labels[indices]
 
     def noise(self):
-        """A batch of z, (N, z_dim)."""
-        return self.ops.host_array(
-            lambda: draw_noise(self.rng, *self.noise_shape, self.noise_kind),
-            self.noise_shape,
-            self.dtype,
-        )
+        """Return a batch of noise z, (N, z_dim)."""
+        shape, kind = (self.batch_size, self.z_dim), self.noise_kind
+        return self.ops.host_array(lambda: draw_noise(self.rng, *shape, kind), shape, self.dtype)
 
     def choose(self):
-        """Which images are next."""
+        """Return the indices of the next batch, and remember them."""
         self.chosen = self.batches.next()
         return self.chosen
 
-    def gather(self):
-        """The images that were chosen, on the host."""
-        return self.images[self.chosen]
 
-
-def draw_noise(rng, n, z_dim, kind="normal"):
-    """Noise (n, z_dim) in float32: N(0, 1) for "normal", U(-1, 1) for "uniform"."""
+def draw_noise(rng: np.random.Generator, n: int, z_dim: int, kind: str = "normal") -> np.ndarray:
+    """Draw float32 noise (n, z_dim): N(0, 1) if kind is "normal", U(-1, 1) if it is "uniform"."""
     if kind == "normal":
         return rng.standard_normal((n, z_dim), np.float32)
     if kind == "uniform":
         return 2 * rng.random((n, z_dim), np.float32) - 1
-    raise ValueError(f"noise {kind!r} given, 'normal' or 'uniform' wanted")
+    raise ValueError(f"noise: expected 'normal' or 'uniform', got {kind!r}")

@@ -113,9 +113,9 @@ def test_an_array_file(faces, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--size", 48], "size 48 given, a power of two from 16 to 256 wanted"),
-        (["--size", 64], "images of shape (32, 32, 3) given, (64, 64, 3) wanted"),
-        (["--dropout", 1.5], "dropout 1.5 given, 0 <= dropout < 1 wanted"),
+        (["--size", 48], "expected a size of 16, 32, 64, 128 or 256, got size 48"),
+        (["--size", 64], "expected images of shape (64, 64, 3), got (32, 32, 3)"),
+        (["--dropout", 1.5], "expected 0 <= dropout < 1, got dropout 1.5"),
         (["--dropout", -0.5], "dropout -0.5"),
         (["--dropout", "nan"], "dropout nan"),
         (["--width", -4], "width -4"),

@@ -38,7 +38,7 @@ def test_images_without_labels_are_refused(monkeypatch, capsys, tmp_path):
     np.save(tmp_path / "none.npy", np.zeros((20, 28, 28), np.uint8))
     arguments = ["--data", tmp_path / "none.npy", "--steps", 2, "--batch-size", 8]
     assert in_process(monkeypatch, EXAMPLE, *arguments, "--out", tmp_path / "run") == 2
-    assert "no labels given, wanted by 'concat'" in capsys.readouterr().err
+    assert "expected labels for 'concat', got none" in capsys.readouterr().err
 
 
 def test_a_label_of_a_run_without_labels_is_refused(labelled, monkeypatch, capsys, tmp_path):

@@ -1,4 +1,4 @@
-"""Games with labels: G draws what it is asked for, and D knows, or tells, what it sees."""
+"""Games with labels: G draws the class it is asked for; D sees the label, or predicts it."""
 
 from dataclasses import asdict
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scratchgan.gan import PRESETS, Config, build, generate, model, z_dim
-from scratchgan.gan.conditional import CONDITIONS, WIDTH
+from scratchgan.gan.discriminator import CONDITIONS, LABEL_WIDTH
 from scratchgan.layers import ConcatLabels, Projection
 from scratchgan.runs import load_generator, samples_of_classes, train
 
@@ -67,13 +67,13 @@ def test_the_networks_are_what_they_are_called():
 
 def test_labels_take_the_place_of_noise():
     trainer = trainer_of()
-    assert trainer.source.noise().shape == (8, 100 - WIDTH) == (8, z_dim(config_of()))
+    assert trainer.source.noise().shape == (8, 100 - LABEL_WIDTH) == (8, z_dim(config_of()))
 
 
 def test_samples_depend_on_their_labels_and_come_class_by_class():
     trainer = trainer_of(ema=0.5)
     trainer.step()
-    z = np.random.default_rng(0).standard_normal((3, 100 - WIDTH)).astype("f")
+    z = np.random.default_rng(0).standard_normal((3, 100 - LABEL_WIDTH)).astype("f")
     images = samples_of_classes(trainer.best_generator, z, 4)
     assert images.shape == (12, 28, 28, 1)
     of_class_2 = generate(trainer.best_generator, z, np.full(3, 2))
@@ -107,10 +107,13 @@ def test_a_conditional_run_resumes_bit_for_bit(condition, tmp_path):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (None, "no labels given, wanted by 'concat'"),
-        (np.zeros(39, int), r"labels of shape \(39,\), 0 to 0 given, 40 integers of 0 to 3 wanted"),
-        (np.zeros(40), "0.0 to 0.0 given, 40 integers of 0 to 3 wanted"),
-        (np.full(40, 4), "4 to 4 given, 40 integers of 0 to 3 wanted"),
+        (None, "data random: expected labels for 'concat', got none"),
+        (
+            np.zeros(39, int),
+            r"expected 40 integer labels from 0 to 3, got labels of shape \(39,\) .* from 0 to 0",
+        ),
+        (np.zeros(40), "expected 40 integer labels from 0 to 3, got .* float64 from 0.0 to 0.0"),
+        (np.full(40, 4), "expected 40 integer labels from 0 to 3, got .* from 4 to 4"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused(labels, message):
@@ -119,12 +122,18 @@ def test_labels_that_do_not_fit_are_refused(labels, message):
 
 
 def test_what_cannot_be_is_refused():
-    with pytest.raises(ValueError, match="pack 2 given, 1 wanted: a pack has no label"):
+    with pytest.raises(
+        ValueError, match="pack: expected 1 with a condition, got 2: it has no label"
+    ):
         trainer_of(pack=2)
-    with pytest.raises(ValueError, match=r"concat with Conv2D\(.*a first layer that is Dense"):
+    with pytest.raises(ValueError, match=r"a first layer that is Dense, got a conv.* take project"):
         trainer_of("concat", "dcgan28")
-    with pytest.raises(ValueError, match="condition 'sum' given, one of concat, projection"):
+    with pytest.raises(
+        ValueError, match="condition: expected one of concat, projection, classifier, got 'sum'"
+    ):
         trainer_of("sum")
     config = Config("points", "toy", batch_size=4, condition="concat", classes=2)
-    with pytest.raises(ValueError, match="model 'toy' given, noise of more than 10 numbers"):
+    with pytest.raises(
+        ValueError, match="expected a model with more than 10 numbers of noise, got 'toy'"
+    ):
         build(config, np.zeros((8, 2), "f"), "numpy", np.zeros(8, int))

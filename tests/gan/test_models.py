@@ -88,13 +88,21 @@ def test_a_name_leads_back_to_the_same_networks(options):
 
 @pytest.mark.parametrize("size", [8, 63, 96, 512])
 def test_other_sizes_are_refused(size):
-    with pytest.raises(ValueError, match=f"size {size} given, a power of two from 16 to 256"):
+    with pytest.raises(
+        ValueError, match=f"expected a size of 16, 32, 64, 128 or 256, got size {size}"
+    ):
         dcgan(size)
 
 
 @pytest.mark.parametrize(
-    "name", ["dcgan", "dcgan-64", "dcgan-64x3-w8-drop", "dcgan-64x3-w8-drope-", "mlp2", ""]
+    "name",
+    [
+        *("dcgan", "dcgan-64", "dcgan-64x3-w8-drop", "dcgan-64x3-w8-drope-", "mlp2", ""),
+        *("dcgan-64x3-w", "dcgan-64x3-8", "dcgan-x3-w8", "dcgan-64x-w8", "dcgan-64x3x3-w8"),
+        *("dcgan-64x3-w8-down", "dcgan-64x3-w8-up-up", "gan-64x3-w8", "dcgan-64x3-w8-up-w8"),
+        *("dcgan-64x3-w8-drop0.1-up", "dcgan-64x3-w8-drop0.1-drop0.1", "dcgan-64x3-w8-drop1e-"),
+    ],
 )
 def test_unknown_names_are_refused(name):
-    with pytest.raises(ValueError, match="given, "):
+    with pytest.raises(ValueError, match=f"model: expected one of mlp, .*, got '{name}'"):
         model(name)

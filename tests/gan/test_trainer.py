@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from scratchgan.data import to_unit
-from scratchgan.gan import MODELS, build, draw_noise, generate, model
-from scratchgan.gan.trainer import Trainer
+from scratchgan.gan import MODELS, DataSource, Trainer, build, draw_noise, generate, model
 from scratchgan.losses import ADVERSARIAL
 from scratchgan.optim import OPTIMISERS
 from scratchgan.penalties import PENALTIES
@@ -107,7 +106,7 @@ def test_d_steps_are_steps_on_different_images(monkeypatch):
 
 @pytest.mark.parametrize("d_steps", [0, -1])
 def test_d_steps_below_one_are_refused(d_steps):
-    with pytest.raises(ValueError, match=rf"d_steps={d_steps} given, at least 1 wanted"):
+    with pytest.raises(ValueError, match=rf"d_steps: expected 1 or more, got {d_steps}$"):
         tiny_trainer(d_steps=d_steps)
 
 
@@ -235,14 +234,14 @@ def test_ds_gradient_is_that_of_its_loss_on_real_and_fake_together(name, smooth)
     assert value == pytest.approx(loss(), rel=1e-12)
     rewound.rewind()
     real, fake = rewound.logits()
-    for belief, logits in (d_real, real), (d_fake, fake):
+    for probability, logits in (d_real, real), (d_fake, fake):
         if not ADVERSARIAL[name].probability:
             wanted = logits
         elif name == "least-squares":  # whose logits are to be 1 and 0 themselves
             wanted = np.clip(logits, 0, 1)
         else:
             wanted = 1 / (1 + np.exp(-logits))
-        assert belief == pytest.approx(wanted.mean(), rel=1e-12)
+        assert probability == pytest.approx(wanted.mean(), rel=1e-12)
 
 
 @pytest.mark.parametrize("penalty", PENALTIES)
@@ -330,7 +329,7 @@ def test_noise(kind, variance, reach):
 
 @pytest.mark.parametrize("kind", ["gauss", "", None])
 def test_an_unknown_noise_is_refused(kind):
-    with pytest.raises(ValueError, match="'normal' or 'uniform' wanted"):
+    with pytest.raises(ValueError, match=f"noise: expected 'normal' or 'uniform', got {kind!r}"):
         draw_noise(np.random.default_rng(0), 2, 3, kind)
 
 
@@ -340,6 +339,20 @@ def test_the_trainer_draws_the_noise_it_is_told_to(kind):
     z = trainer.source.noise()
     assert z.shape == (16, 5) and z.dtype == np.float64
     assert (np.abs(z) <= 1).all() == (kind == "uniform")
+
+
+def test_images_in_a_memory_map_give_the_same_batches(tmp_path):
+    images = random_images(20)
+    np.save(tmp_path / "images.npy", images)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    first, second = (
+        DataSource(x, np.random.default_rng(0), batch_size=8, z_dim=5) for x in (images, mapped)
+    )
+    for _ in range(3):
+        pairs = (first.batch()[0], second.batch()[0]), (first.noise(), second.noise())
+        for x, y in pairs:
+            assert type(y) is np.ndarray
+            assert np.array_equal(x, y)
 
 
 # ---- the same again --------------------------------------------------------------------------
@@ -443,12 +456,9 @@ def test_the_trainer_takes_any_networks_and_loss():
     networks = MODELS["tiny"]
     G, D = networks.generator().initialize(0), networks.discriminator().initialize(1)
     make = OPTIMISERS["sgd"]
-    trainer = Trainer(
-        *(G, D, ADVERSARIAL["least-squares"](), make(G, 0.1), make(D, 0.1)),
-        *(random_images(32), np.random.default_rng(0)),
-        z_dim=5,
-        batch_size=8,
-    )
+    source = DataSource(random_images(32), np.random.default_rng(0), batch_size=8, z_dim=5)
+    loss = ADVERSARIAL["least-squares"]()
+    trainer = Trainer(G, D, loss, make(G, 0.1), make(D, 0.1), source)
     before = G.theta.copy(), D.theta.copy()
     assert len(train_for(trainer, 2)) == 2
     assert not np.array_equal(G.theta, before[0]) and not np.array_equal(D.theta, before[1])

@@ -1,15 +1,16 @@
-"""A model, images and a configuration small enough for a training step of a millisecond."""
+"""A model, images and a configuration so small that a training step takes a millisecond."""
 
 import numpy as np
 
 from scratchgan import BatchNorm, Dense, Dropout, Flatten, LeakyReLU, Reshape, Sequential, Tanh
 from scratchgan.gan import MODELS, Config, Model, build
+from scratchgan.gan.discriminator import PLAIN
 
 SHAPE = (6, 6, 1)
 
 
 def tiny_generator():
-    """With everything that a checkpoint has to keep: running statistics, a random generator."""
+    """All that a checkpoint has to keep is in it: running statistics, a random generator."""
     return Sequential(
         Dense(5, 8, bias=False),
         BatchNorm(8),
@@ -21,14 +22,17 @@ def tiny_generator():
     )
 
 
-def tiny_discriminator():
-    return Sequential(
-        Flatten(), Dense(36, 8, bias=False), BatchNorm(8), LeakyReLU(0.2), Dropout(0.3), Dense(8, 1)
-    )
+def tiny_discriminator(ask=PLAIN):
+    return ask.network(
+        Flatten(),
+        Dense(ask.inputs(36), 8, bias=ask.bias), *ask.normalise(8), LeakyReLU(0.2),
+        *ask.std_channel(), Dropout(0.3),
+        last=[Dense(ask.features(8), ask.outputs)],
+    )  # fmt: skip
 
 
 def install(monkeypatch):
-    """Let the model "tiny" be known for the duration of a test."""
+    """Register the model "tiny" for the duration of a test."""
     monkeypatch.setitem(MODELS, "tiny", Model(tiny_generator, tiny_discriminator, 5, SHAPE))
 
 
@@ -45,7 +49,7 @@ def tiny_trainer(n=64, **options):
 
 
 def train_for(trainer, steps):
-    """The trainer after so many steps, and what they found."""
+    """Train; return the losses and judgements of each step as tuples of floats."""
     return [tuple(map(float, trainer.step())) for _ in range(steps)]
 
 
@@ -61,9 +65,9 @@ def generators(trainer):
 
 
 def everything(trainer):
-    """All that makes a trainer go on as it does: name -> bytes or plain values.
+    """Return all state that a trainer's next step depends on: name -> bytes or plain values.
 
-    Written without the library's own state_dict, so that what it forgets shows up.
+    It does not use the library's own state_dict, so that what that forgets is seen.
     """
     found = {"step": trainer.step_count}
     networks = {"G": trainer.generator, "D": trainer.discriminator}
@@ -90,6 +94,6 @@ def everything(trainer):
 
 
 def differences(a, b):
-    """Names under which two `everything` differ."""
+    """Return the names under which two results of `everything` differ."""
     assert a.keys() == b.keys()
     return [key for key in a if a[key] != b[key]]

@@ -1,0 +1,238 @@
+"""Discriminators as functions of what a game asks of them.
+
+A model's discriminator is a function with one parameter, ``ask``: a `DiscriminatorOptions`. The
+function writes its layers as a list, and takes from ``ask`` whatever depends on the game:
+
+    def discriminator(ask=PLAIN):
+        return ask.network(
+            Flatten(),
+            Dense(ask.inputs(784), 256), LeakyReLU(0.2),
+            Dense(256, 128, bias=ask.bias), *ask.normalise(128), LeakyReLU(0.2),
+            *ask.std_channel(),
+            last=[Dense(ask.features(128), ask.outputs)],
+        )
+
+There are three ways to tell D the label of an image:
+
+concat       D sees the label beside the image                     Mirza and Osindero, 2014
+projection   D compares its features with a vector of the label    Miyato and Koyama, 2018
+classifier   D predicts the label, too (ACGAN)                     Odena et al., 2017
+
+In all three, G takes an embedding of the label in place of some of the noise. Two limits: norm
+"spectral" does not normalise the embedding of "projection"; and with "concat" the instance noise is
+added to the embedding of the label, too.
+"""
+
+import inspect
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ..layers import (  # isort: skip
+    BatchNorm, ConcatLabels, Embedding, Flatten, GaussianNoise, Layer, LayerNorm, LinearMap,
+    MinibatchStd, Pack, Projection, Reshape, Sequential, SpectralNorm,
+)  # fmt: skip
+from ..layers.init import normal
+
+__all__ = [
+    "CONDITIONS", "LABEL_WIDTH", "NORMS", "PLAIN", "DiscriminatorOptions", "make_discriminator",
+]  # fmt: skip
+
+NORMS = ("model", "layer", "spectral", "none")
+CONDITIONS = ("concat", "projection", "classifier")
+LABEL_WIDTH = 10  # numbers in the embedding of a label that is part of a network's input
+
+
+@dataclass(frozen=True)
+class DiscriminatorOptions:
+    """What a game asks of its discriminator.
+
+    Parameters
+    ----------
+    norm : {"model", "layer", "spectral", "none"}
+        "model" keeps the model's BatchNorm; "layer" puts a LayerNorm over the whole sample in its
+        place; "spectral" and "none" leave it out, and "spectral" normalises all weights.
+    pack : int
+        Samples that D judges together: see `Pack`.
+    minibatch_std : bool
+        Show D's last layer how much the batch varies: see `MinibatchStd`.
+    noise : float
+        Standard deviation of the `GaussianNoise` on D's input; 0 for none.
+    condition : {None, "concat", "projection", "classifier"}
+        How D learns of the labels.
+    classes : int
+        Number of different labels; needed with ``condition``.
+
+    Raises
+    ------
+    ValueError
+        An unknown name, or options that exclude each other.
+    """
+
+    norm: str = "model"
+    pack: int = 1
+    minibatch_std: bool = False
+    noise: float = 0.0
+    condition: str | None = None
+    classes: int = 0
+
+    def __post_init__(self):
+        if self.norm not in NORMS:
+            raise ValueError(f"norm: expected one of {', '.join(NORMS)}, got {self.norm!r}")
+        if self.condition not in (None, *CONDITIONS):
+            names = ", ".join(CONDITIONS)
+            raise ValueError(f"condition: expected one of {names}, got {self.condition!r}")
+        if self.pack < 1:
+            raise ValueError(f"pack: expected 1 or more, got {self.pack}")
+        if self.pack > 1 and self.condition:
+            raise ValueError(f"pack: expected 1 with a condition, got {self.pack}: it has no label")
+
+    # ---- for the list of layers, from first to last ------------------------------------------
+
+    def inputs(self, n: int) -> int:
+        """Return how many inputs a Dense first layer has, if a sample has n numbers."""
+        return self.pack * n + LABEL_WIDTH * (self.condition == "concat")
+
+    def channels(self, C: int) -> int:
+        """Return how many input channels a convolution has as first layer, if an image has C."""
+        if self.condition == "concat":
+            raise ValueError(
+                "condition 'concat': expected a first layer that is Dense, got a convolution; "
+                "with convolutions take projection or classifier"
+            )
+        return self.pack * C
+
+    @property
+    def bias(self) -> bool:
+        """Whether a layer before `normalise` has a bias. A BatchNorm would cancel it."""
+        return self.norm != "model"
+
+    def normalise(self, *shape: int) -> list[Layer]:
+        """Return the normalisation for samples of this shape, (H, W, C) or (C,).
+
+        Returns
+        -------
+        list of Layer
+            One layer, or none.
+        """
+        if self.norm == "model":
+            return [BatchNorm(shape[-1])]
+        return [LayerNorm(shape)] if self.norm == "layer" else []
+
+    def std_channel(self) -> list[Layer]:
+        """Return a MinibatchStd in a list if the game asks for it, else an empty list.
+
+        Write it before the last layer. If a Dropout stands there, write it before the Dropout: its
+        masks differ between samples even if the samples do not.
+        """
+        return [MinibatchStd()] if self.minibatch_std else []
+
+    def features(self, n: int) -> int:
+        """Return how many inputs the last layer has: n, and one more after a `std_channel`."""
+        return n + self.minibatch_std
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs of the last layer: a logit, and one for each class if D predicts it."""
+        return 1 + self.classes * (self.condition == "classifier")
+
+    def weights(self, layer: Layer) -> Layer:
+        """Wrap a layer with weights in SpectralNorm, if the game asks for it.
+
+        `network` does this for the layers in its list. Do it yourself for a layer inside another
+        one, such as a `Residual`.
+        """
+        return SpectralNorm(layer) if self.norm == "spectral" and _weights(layer) else layer
+
+    def network(self, *layers: Layer, last: list[Layer]) -> Layer:
+        """Build the discriminator.
+
+        Parameters
+        ----------
+        *layers : Layer
+            All that comes before ``last``.
+        last : list of Layer
+            The last layer with weights, and the layers after it.
+
+        Returns
+        -------
+        Layer
+            Takes x (N, ...) to (N, `outputs`); with "concat" or "projection", pairs (x, labels).
+
+        Raises
+        ------
+        ValueError
+            The list leaves out something that the game asks for.
+        """
+        w = _weights(last[0])
+        if w is None or w.shape[-1] != self.outputs:
+            raise ValueError(f"last: expected a layer with {self.outputs} outputs, got {last[0]}")
+        noise = [GaussianNoise(self.noise)] if self.noise else []
+        pack = [Pack(self.pack)] if self.pack > 1 else []
+        body, head = [*noise, *pack, *map(self.weights, layers)], [*map(self.weights, last)]
+        if self.condition == "projection":
+            *kernel, C, _ = w.shape
+            F = math.prod(kernel) * C  # a convolution looks at the whole image, (KH, KW, C)
+            e = Embedding(self.classes, F, init=normal(F**-0.5))  # so that |e| is about 1
+            head = [Reshape((*kernel, C)), *head] if kernel else head
+            network: Layer = Projection(Sequential(*body, Flatten()), e, Sequential(*head))
+        else:
+            network = Sequential(*body, *head)
+        self._check(network)
+        concat = self.condition == "concat"
+        return ConcatLabels(network, Embedding(self.classes, LABEL_WIDTH)) if concat else network
+
+    def _check(self, network):
+        """Refuse a network that leaves out what the game asks for."""
+        layers = network.sublayers().values()
+        normalised = [layer.layer for layer in layers if isinstance(layer, SpectralNorm)]
+        for layer in layers:
+            where = f"{layer} in a discriminator with norm {self.norm!r}"
+            if isinstance(layer, BatchNorm) and self.norm != "model":
+                raise ValueError(f"{where}: write *ask.normalise(...) in its place")
+            if self.norm == "spectral" and _weights(layer) and layer not in normalised:
+                raise ValueError(f"{where}: write ask.weights(...) around it")
+        if self.minibatch_std and not any(isinstance(layer, MinibatchStd) for layer in layers):
+            raise ValueError("minibatch_std: write *ask.std_channel() before the last layer")
+
+
+PLAIN = DiscriminatorOptions()
+
+
+def make_discriminator(
+    discriminator: Callable[..., Layer], ask: DiscriminatorOptions = PLAIN
+) -> Layer:
+    """Build a model's discriminator for a game.
+
+    Parameters
+    ----------
+    discriminator : callable, (ask) -> Layer, or () -> Layer
+        A function without a parameter called ``ask`` can be used in games that ask for nothing,
+        or for ``noise`` only.
+    ask : DiscriminatorOptions
+
+    Returns
+    -------
+    Layer
+        Not yet initialised.
+
+    Raises
+    ------
+    ValueError
+        The game asks for something of a function that does not take ``ask``.
+    """
+    if "ask" in inspect.signature(discriminator).parameters:
+        return discriminator(ask=ask)
+    if ask != replace(PLAIN, noise=ask.noise, classes=ask.classes):
+        name = getattr(discriminator, "__name__", "discriminator")
+        raise ValueError(
+            f"{name}(): expected a parameter ask, for the game wants {ask}; "
+            "write the function as def discriminator(ask): ..., as gan/discriminator.py shows"
+        )
+    network = discriminator()
+    return Sequential(GaussianNoise(ask.noise), network) if ask.noise else network
+
+
+def _weights(layer):
+    """Return the weights w of a linear map, or None."""
+    return layer.w if isinstance(layer, LinearMap) else None
