@@ -119,10 +119,10 @@ class Optimiser:
             A moment is missing or has another shape. Then nothing has changed.
         """
         moments = {name: getattr(self, name) for name in self.moments}
+        shapes = {name: np.shape(value) for name, value in state.items()}
         for name, own in moments.items():
-            if np.shape(state.get(name)) != own.shape:
-                given = np.shape(state.get(name))
-                raise ValueError(f"{name}: expected shape {own.shape}, got {given}")
+            if shapes.get(name) != own.shape:
+                raise ValueError(f"{name}: expected shape {own.shape}, got {shapes.get(name)}")
         self.t = int(state["t"])
         for name, own in moments.items():
             own[...] = ops_of(own).asarray(state[name], own.dtype)

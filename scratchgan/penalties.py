@@ -200,7 +200,7 @@ def _between(real, fake, rng):
 
 
 # Each penalty with the points where it applies. "r1+r2" adds the values at both.
-PENALTIES = {
+PENALTIES: dict[str, Any] = {
     "wgan-gp": (wgan_gp, _between),
     "wgan-lp": (partial(wgan_gp, one_sided=True), _between),
     "dragan": (dragan, lambda real, fake, rng: [around(real, rng)]),

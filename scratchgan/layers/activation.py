@@ -19,7 +19,7 @@ class LeakyReLU(Elementwise):
     slope : float in [0, 1)
     """
 
-    shown = ("slope",)
+    shown: tuple[str, ...] = ("slope",)
 
     def __init__(self, slope: float = 0.2):
         self.slope = checked(0 <= slope < 1, self, "0 <= slope < 1", slope=slope)

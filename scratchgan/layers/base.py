@@ -153,8 +153,8 @@ class LinearMap(Layer):
     weights, or without a bias, leaves them None.
     """
 
-    w: Param | None = None
-    b: Param | None = None
+    w: Any = None  # a Param, or None
+    b: Any = None  # a Param, or None
 
     def apply(self, x):
         """Compute A x, without the bias."""

@@ -40,9 +40,9 @@ class Param:
     ):  # fmt: skip
         if value is None and shape is None:
             raise ValueError("Param: expected a value or a shape, got neither")
-        self.value = value = value if value is None else np.asarray(value)
-        self.grad = np.zeros_like(value) if grad is None and value is not None else grad
-        self.shape = tuple(shape) if value is None else value.shape
+        self.value: Array = value if value is None else np.asarray(value)
+        self.grad = np.zeros_like(self.value) if grad is None and value is not None else grad
+        self.shape: Shape = tuple(shape or ()) if value is None else np.shape(value)
         self.init = init if value is None else lambda rng, shape: np.array(value)
 
     @property

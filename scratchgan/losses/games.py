@@ -121,8 +121,9 @@ class Wasserstein:
 
     def generator(self, fake_logits: Array) -> tuple[Array, Array]:
         """Return -mean a(G(z)) and its gradient, which is the same everywhere: it cannot vanish."""
-        dfake = -ops_of(fake_logits).xp.ones_like(fake_logits) / fake_logits.size
-        return -fake_logits.mean(), dfake
+        return -fake_logits.mean(), -ops_of(fake_logits).xp.ones_like(
+            fake_logits
+        ) / fake_logits.size
 
     def real_probability(self, logits: Array) -> Array:
         """Return the critic's value: a critic has no probability."""
@@ -158,7 +159,9 @@ class RelativisticPaired(Wasserstein):
         value, dgap = binary_cross_entropy(_gap(real_logits, fake_logits), 1)
         return value, dgap, -dgap
 
-    def generator(self, fake_logits: Array, real_logits: Array) -> tuple[Array, Array]:
+    def generator(  # type: ignore[override]
+        self, fake_logits: Array, real_logits: Array
+    ) -> tuple[Array, Array]:
         """Return D's loss with the roles exchanged, and its gradient by the fake logits."""
         return binary_cross_entropy(_gap(fake_logits, real_logits), 1)
 
@@ -221,7 +224,7 @@ def _gap(a, b):
     return a - b
 
 
-ADVERSARIAL = {
+ADVERSARIAL: dict[str, Any] = {
     "minimax": Minimax, "non-saturating": NonSaturating, "least-squares": LeastSquares,
     "hinge": Hinge, "wasserstein": Wasserstein, "relativistic": RelativisticPaired,
 }  # fmt: skip
