@@ -1,4 +1,4 @@
-"""One of everything, with a shape to check it on: what ``python -m scratchgan gradcheck`` runs."""
+"""One of each layer, loss and penalty, with an input shape: ``python -m scratchgan gradcheck``."""
 
 from functools import partial
 
@@ -12,29 +12,29 @@ __all__ = ["Labelled", "layer_cases", "loss_cases", "network_cases", "penalty_ca
 
 
 class Labelled(Layer):
-    """y = net((x, labels)), the labels fixed: a network that takes x alone, and can be checked.
+    """y = net((x, labels)) with fixed labels: gradcheck can give it x alone.
 
     Parameters
     ----------
     net : Layer
-        Takes pairs.
+        Takes pairs (x, labels).
     labels : sequence of int
-        One for each sample of the x to come.
+        One for each sample of x.
     """
 
-    def __init__(self, net, labels):
+    def __init__(self, net: Layer, labels):
         self.net, self.labels = net, np.array(labels)
 
     def forward(self, x, train=True):
-        """Set the labels beside x."""
+        """y = net((x, labels))."""
         return self.net.forward((x, self.labels), train)
 
     def backward(self, dy, cache, into_params=True):
-        """That of net."""
+        """Return net's gradient dx."""
         return self.net.backward(dy, cache, into_params)
 
     def double_backward(self, t, dy, cache):
-        """That of net."""
+        """Return net's J t and dB/dx."""
         return self.net.double_backward(t, dy, cache)
 
     def __repr__(self):
@@ -42,8 +42,8 @@ class Labelled(Layer):
 
 
 def layer_cases():
-    """Every layer in its variants: list of (layer, input shape)."""
-    nested = Sequential(LayerNorm((4, 4, 2)), Tanh(), Flatten(), Dense(32, 1))
+    """Return every layer in its variants: (layer, input shape)."""
+    nested, last = Sequential(LayerNorm((4, 4, 2)), Tanh(), Flatten(), Dense(32, 1)), Dense(6, 1)
     return [
         (Dense(6, 5), (4, 6)),
         (Dense(6, 5, bias=False), (4, 6)),
@@ -59,8 +59,7 @@ def layer_cases():
         (LayerNorm(5), (4, 5)),
         (LayerNorm((3, 4, 2)), (2, 3, 4, 2)),
         (Dropout(0.3), (4, 6)),
-        *((activation, (4, 6)) for activation in (LeakyReLU(), ReLU(), Tanh(), Sigmoid())),
-        (Softplus(), (4, 6)),
+        *((f, (4, 6)) for f in (LeakyReLU(), ReLU(), Tanh(), Sigmoid(), Softplus())),
         (Flatten(), (2, 3, 4, 2)),
         (Reshape((2, 3)), (4, 6)),
         (UpSample2D(2), (2, 3, 4, 2)),
@@ -68,26 +67,23 @@ def layer_cases():
         (SpectralNorm(Conv2D(2, 3, kernel=3, stride=2, padding=1, bias=False)), (2, 6, 7, 2)),
         (SpectralNorm(ConvTranspose2D(3, 2, kernel=3, stride=2, padding=1)), (2, 3, 4, 3)),
         (MinibatchStd(), (4, 3)),
-        # Alone it bends in proportion to one sum of dy, which may be too near to 0 for differences.
+        # Alone, its dB/dx is a multiple of one sum of dy, which can be too near 0 for differences.
         (Sequential(Tanh(), MinibatchStd(eps=0.1)), (3, 2, 3, 2)),
         (Pack(2), (4, 3)),
         (Pack(3), (6, 2, 3, 2)),
         (GaussianNoise(0.3), (4, 6)),
         (Sequential(Dense(6, 5), BatchNorm(5), Tanh(), Dense(5, 1)), (4, 6)),
         (Residual(Dense(6, 5), Softplus(), Dense(5, 6)), (4, 6)),
-        (
-            Sequential(Pack(2), SpectralNorm(Dense(6, 5)), Tanh(), MinibatchStd(), Dense(6, 1)),
-            (6, 3),
-        ),
+        (Sequential(Pack(2), SpectralNorm(Dense(6, 5)), Tanh(), MinibatchStd(), last), (6, 3)),
         (Sequential(Residual(Conv2D(2, 2, kernel=3, padding=1), ReLU()), nested), (2, 4, 4, 2)),
         *((Labelled(net, [2, 0, 1, 2]), (4, 2, 3)) for net in _conditional()),
     ]
 
 
 def _conditional():
-    """Networks that know four labels, and take x (N, 2, 3) with them."""
+    """Return networks that take x (N, 2, 3) and labels of four classes."""
     mlp = Sequential(Dense(9, 5), Tanh(), Dense(5, 2))
-    deep = Sequential(Embedding(4, 2), Dense(2, 3), Tanh())  # the labels' own network
+    deep = Sequential(Embedding(4, 2), Dense(2, 3), Tanh())  # a network for the labels
     conv = Reshape((2, 3, 1)), Conv2D(1, 2, kernel=2), Softplus(), Flatten()  # (N, 4)
     twice = Sequential(Dense(4, 3), Tanh(), Dense(3, 1))
     return [
@@ -101,18 +97,18 @@ def _conditional():
 
 
 def network_cases():
-    """Both networks of the models: list of (name, network, input shape)."""
+    """Return both networks of several models: (name, network, input shape)."""
     found = []
     # DCGANs of full width have so many kinks that every difference steps over some.
     for name in ("mlp", "mlp-small", "dcgan-16x3-w4", "dcgan-16x1-w2-up-drop0.3"):
-        of = model(name)
-        found.append((f"{name} generator", of.generator(), (2, of.z_dim)))
-        found.append((f"{name} discriminator", of.discriminator(), (2, *of.image_shape)))
+        pair = model(name)
+        found.append((f"{name} generator", pair.generator(), (2, pair.z_dim)))
+        found.append((f"{name} discriminator", pair.discriminator(), (2, *pair.image_shape)))
     return found
 
 
 def loss_cases():
-    """Both sides of every adversarial loss, and cross-entropy: list of (name, loss, shapes)."""
+    """Return both sides of every adversarial loss, and cross-entropy: (name, loss, shapes)."""
     found = []
     for name, kind in losses.ADVERSARIAL.items():
         for smooth in (0, 0.1) if kind.probability else (0,):
@@ -127,12 +123,12 @@ def loss_cases():
 
 
 def _generator(loss, real, fake):
-    """G's side; of relativistic losses, against real logits that stay, in fake's dtype."""
+    """G's side of a loss; a relativistic one compares with fixed real logits, in fake's dtype."""
     return loss.generator(fake, *(a.astype(fake.dtype) for a in real))
 
 
 def penalty_cases():
-    """Every penalty P(g): list of (name, penalty, shapes)."""
+    """Return every penalty P(g): (name, penalty, shapes)."""
     return [
         ("wgan-gp", penalties.wgan_gp(), [(5, 3, 2)]),
         ("wgan-gp, one-sided", penalties.wgan_gp(target=2.0, one_sided=True), [(9, 4)]),

@@ -3,29 +3,37 @@
     adam = Adam(net, lr=2e-4, beta1=0.5)
     net.zero_grad(); ...backward...; adam.step()
 
-All take ``lr`` as a number or as a schedule, a function of the number of steps already made;
-``weight_decay`` shrinks theta by lr * weight_decay before each step, decoupled from the gradient
-(Loshchilov and Hutter, 2019); ``clip_norm`` scales a longer gradient down to that length (Pascanu
-et al., 2013); ``clip_weights`` = c clips theta to [-c, c] after each step, which bounds the slope
-of a critic (Arjovsky et al., "Wasserstein GAN", 2017, algorithm 1). t counts steps from 1.
+All have these options. t counts steps from 1.
+
+    lr            a number, or a schedule: a function of the number of steps already made
+    weight_decay  shrink theta by lr * weight_decay before each step, decoupled from the gradient
+                  (Loshchilov and Hutter, 2019)
+    clip_norm     scale a longer gradient down to this length (Pascanu et al., 2013)
+    clip_weights  clip theta to [-c, c] after each step, which bounds the slope of a critic
+                  (Arjovsky et al., "Wasserstein GAN", 2017, algorithm 1)
 """
 
 import copy
 import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from .backend import ops_of
-from .layers.base import Layer
+from .layers.base import Layer, checked
 
 __all__ = [
     "EMA", "OPTIMISERS", "SGD", "Adam", "Optimiser", "RMSprop", "by_name", "cosine", "linear",
     "warmup",
 ]  # fmt: skip
 
+Schedule: TypeAlias = Callable[[int], float]
+Rate: TypeAlias = float | Schedule
+
 
 class Optimiser:
-    """What all have in common; a subclass names its moments and updates theta.
+    """Base class: a subclass names its moments, and updates theta.
 
     Parameters
     ----------
@@ -35,47 +43,46 @@ class Optimiser:
     weight_decay : float
     clip_norm : float, optional
     clip_weights : float, optional
+
+    Attributes
+    ----------
+    moments : tuple of str
+        Names of the running averages: arrays as long as theta.
+    rates : tuple of str
+        Names of the arguments of `update` that can change from step to step.
     """
 
-    moments = ()  # names of the running averages: arrays as long as theta
-    rates = ("lr",)  # names of what `update` takes that may change from step to step
+    moments: tuple[str, ...] = ()
+    rates: tuple[str, ...] = ("lr",)
 
-    def __init__(self, net, lr, weight_decay=0.0, clip_norm=None, clip_weights=None):
-        net.initialized()
-        limits = {} if callable(lr) else {"lr": (lr, math.inf)}
-        self.refuse(
-            weight_decay=(weight_decay, math.inf),
-            clip_norm=(clip_norm or 0, math.inf),
-            clip_weights=(clip_weights or 0, math.inf),
-            **limits,
-        )
-        self.net, self.lr, self.weight_decay = net, lr, weight_decay
-        self.clip_norm, self.clip_weights = clip_norm, clip_weights
+    def __init__(
+        self, net: Layer, lr: Rate, weight_decay: float = 0.0,
+        clip_norm: float | None = None, clip_weights: float | None = None,
+    ):  # fmt: skip
+        self.net, self.t = net.initialized(), 0
+        self.lr = lr if callable(lr) else self.below(math.inf, lr=lr)
+        self.weight_decay = self.below(math.inf, weight_decay=weight_decay)
+        self.clip_norm = self.below(math.inf, clip_norm=clip_norm or 0)
+        self.clip_weights = self.below(math.inf, clip_weights=clip_weights or 0)
         # Found once, for most networks have none.
-        self.dependent = [
-            layer
-            for layer in net.sublayers().values()
-            if type(layer).after_update is not Layer.after_update
-        ]
-        self.t = 0
+        layers = net.sublayers().values()
+        self.dependent = [a for a in layers if type(a).after_update is not Layer.after_update]
         for name in self.moments:
             setattr(self, name, ops_of(net.theta).xp.zeros_like(net.theta))
 
-    def refuse(self, **limits):
-        """Raise ValueError for an option that is not in [0, limit): name=(value, limit)."""
-        for name, (value, limit) in limits.items():
-            if not 0 <= value < limit:
-                given = f"{type(self).__name__}({name}={value!r}) given"
-                raise ValueError(f"{given}, a number from 0 to below {limit} wanted")
+    def below(self, limit, **option):
+        """Return the value of an option; raise ValueError unless it is in [0, limit)."""
+        ((name, value),) = option.items()
+        return checked(0 <= value < limit, self, f"0 <= {name} < {limit}", **option)
 
-    def step(self):
+    def step(self) -> None:
         """Move theta once along the gradient that has been added up."""
         theta, grad, ops = self.net.theta, self.net.grad, ops_of(self.net.theta)
-        # On a host: advance(). A step that a GPU repeats from a recording asks for it by this.
+        # On the CPU this is advance(). A CUDA graph repeats the step with numbers from the host.
         shrink, *rates = ops.host_scalars(self.advance, 1 + len(self.rates))
         if self.clip_norm:
             norm = ops.xp.sqrt((grad * grad).sum())
-            grad *= ops.xp.minimum(self.clip_norm / (norm + 1e-6), 1)  # not by 0 / 0
+            grad *= ops.xp.minimum(self.clip_norm / (norm + 1e-6), 1)  # never 0 / 0
         if self.weight_decay:
             theta *= shrink
         self.update(ops, theta, grad, *rates)
@@ -85,33 +92,39 @@ class Optimiser:
             layer.after_update()
 
     def advance(self):
-        """Count a step; give the factor of weight decay in it, and the rates."""
+        """Count a step; return its factor of weight decay, and its rates."""
         lr = self.lr(self.t) if callable(self.lr) else self.lr
         self.t += 1
         return 1 - lr * self.weight_decay, *self.rates_at(lr)
 
     def rates_at(self, lr):
-        """The values of `rates` in step t."""
+        """Return the values of `rates` in step t."""
         return (lr,)
 
     def update(self, ops, theta, grad, *rates):
         """Write the new theta (and moments) in place."""
         raise NotImplementedError
 
-    def state_dict(self):
-        """t and the moments, as NumPy values."""
+    def state_dict(self) -> dict[str, Any]:
+        """Return t and copies of the moments, as NumPy values."""
         moments = {name: getattr(self, name) for name in self.moments}
         return {"t": self.t} | {k: ops_of(a).to_host(a).copy() for k, a in moments.items()}
 
-    def load_state_dict(self, state):
-        """Take over a `state_dict`: all of it, or nothing."""
-        for name in self.moments:
-            wanted, given = getattr(self, name).shape, np.shape(state.get(name))
-            if given != wanted:
-                raise ValueError(f"{name}: shape {given} given, {wanted} wanted")
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore a `state_dict`: all of it, or nothing.
+
+        Raises
+        ------
+        ValueError
+            A moment is missing or has another shape. Then nothing has changed.
+        """
+        moments = {name: getattr(self, name) for name in self.moments}
+        shapes = {name: np.shape(value) for name, value in state.items()}
+        for name, own in moments.items():
+            if shapes.get(name) != own.shape:
+                raise ValueError(f"{name}: expected shape {own.shape}, got {shapes.get(name)}")
         self.t = int(state["t"])
-        for name in self.moments:
-            own = getattr(self, name)
+        for name, own in moments.items():
             own[...] = ops_of(own).asarray(state[name], own.dtype)
 
 
@@ -120,13 +133,12 @@ class SGD(Optimiser):
 
     moments = ("velocity",)
 
-    def __init__(self, net, lr, momentum=0.0, **common):
+    def __init__(self, net: Layer, lr: Rate, momentum: float = 0.0, **common: Any):
         super().__init__(net, lr, **common)
-        self.refuse(momentum=(momentum, 1))
-        self.momentum = momentum
+        self.momentum = self.below(1, momentum=momentum)
 
     def update(self, ops, theta, grad, lr):
-        """The formula above."""
+        """Apply the formula above."""
         ops.sgd_(theta, grad, self.velocity, lr, self.momentum)
 
 
@@ -138,13 +150,14 @@ class RMSprop(Optimiser):
 
     moments = ("square",)
 
-    def __init__(self, net, lr=1e-3, alpha=0.99, eps=1e-8, **common):
+    def __init__(
+        self, net: Layer, lr: Rate = 1e-3, alpha: float = 0.99, eps: float = 1e-8, **common: Any
+    ):
         super().__init__(net, lr, **common)
-        self.refuse(alpha=(alpha, 1), eps=(eps, math.inf))
-        self.alpha, self.eps = alpha, eps
+        self.alpha, self.eps = self.below(1, alpha=alpha), self.below(math.inf, eps=eps)
 
     def update(self, ops, theta, grad, lr):
-        """The formula above."""
+        """Apply the formula above."""
         ops.rmsprop_(theta, grad, self.square, lr, self.alpha, self.eps)
 
 
@@ -161,78 +174,78 @@ class Adam(Optimiser):
     moments = ("m", "v")
     rates = ("rate", "eps")
 
-    def __init__(self, net, lr=2e-4, beta1=0.5, beta2=0.999, eps=1e-8, **common):
+    def __init__(
+        self, net: Layer, lr: Rate = 2e-4, beta1: float = 0.5, beta2: float = 0.999,
+        eps: float = 1e-8, **common: Any,
+    ):  # fmt: skip
         super().__init__(net, lr, **common)
-        self.refuse(beta1=(beta1, 1), beta2=(beta2, 1), eps=(eps, math.inf))
-        self.beta1, self.beta2, self.eps = beta1, beta2, eps
+        self.beta1, self.beta2 = self.below(1, beta1=beta1), self.below(1, beta2=beta2)
+        self.eps = self.below(math.inf, eps=eps)
 
     def rates_at(self, lr):
-        """With these, theta -= rate * m / (sqrt(v) + eps) is the third line above."""
+        """Return a rate and an eps for which the third line is rate * m / (sqrt(v) + eps)."""
         correct = (1 - self.beta2**self.t) ** 0.5
         return lr * correct / (1 - self.beta1**self.t), self.eps * correct
 
     def update(self, ops, theta, grad, rate, eps):
-        """The formula above, with fewer passes over the arrays."""
+        """Apply the formula above, with fewer passes over the arrays."""
         ops.adam_(theta, grad, self.m, self.v, rate, self.beta1, self.beta2, eps)
 
 
 class EMA:
-    """A copy of a network whose parameters are the running mean of the original's.
+    """Exponential moving average: a copy of a network, with the running mean of its parameters.
 
         theta_mean = decay * theta_mean + (1 - decay) * theta
 
-    Samples of a GAN improve much by it: the mean stands still where the player circles around it
-    (Yazıcı et al., "The unusual effectiveness of averaging in GAN training", 2019).
+    Samples of a GAN improve much by it: the players circle around a point, and their mean is near
+    that point (Yazıcı et al., "The unusual effectiveness of averaging in GAN training", 2019).
 
     Parameters
     ----------
     net : Layer
         Initialised.
     decay : float in [0, 1)
-        Early on (t + 1) / (t + 10), while that is less: the start should not be remembered. (A
+        In early steps (t + 1) / (t + 10), while that is less: the start should be forgotten. (A
         rule of thumb of TensorFlow's ``ExponentialMovingAverage``.)
 
     Attributes
     ----------
     mean : Layer
-        The copy. Its running statistics are the original's newest.
+        The copy. Its buffers, such as running means, are the newest ones of the network.
     """
 
-    def __init__(self, net, decay=0.999):
-        if not 0 <= decay < 1:
-            raise ValueError(f"EMA(decay={decay!r}) given, 0 <= decay < 1 wanted")
-        self.net, self.decay = net, decay
-        self.mean = copy.deepcopy(net)
-        self.t = 0
+    def __init__(self, net: Layer, decay: float = 0.999):
+        self.decay = checked(0 <= decay < 1, self, "0 <= decay < 1", decay=decay)
+        self.net, self.mean, self.t = net, copy.deepcopy(net), 0
+        pairs = zip(self.mean.sublayers().values(), net.sublayers().values(), strict=True)
+        self.buffers = [(mean, live, name) for mean, live in pairs for name in live.buffers]
 
-    def update(self):
-        """Take in the parameters that the network has now."""
+    def update(self) -> None:
+        """Include the parameters that the network has now."""
         ops = ops_of(self.net.theta)
         (decay,) = ops.host_scalars(self.advance, 1)
         ops.ema_(self.mean.theta, self.net.theta, decay)
-        pairs = zip(self.mean.sublayers().values(), self.net.sublayers().values(), strict=True)
-        for mean, live in pairs:
-            for name in live.buffers:
-                getattr(mean, name)[...] = getattr(live, name)
+        for mean, live, name in self.buffers:
+            getattr(mean, name)[...] = getattr(live, name)
 
     def advance(self):
-        """Count a step; give the decay in it."""
+        """Count a step; return its decay."""
         self.t += 1
         return (min(self.decay, (self.t + 1) / (self.t + 10)),)
 
 
-def linear(lr, steps, start=0):
+def linear(lr: float, steps: int, start: int = 0) -> Schedule:
     """Schedule: lr until ``start``, then on a straight line down to 0 at ``steps``."""
     return lambda step: lr * min(1.0, max(0.0, (steps - step) / max(steps - start, 1)))
 
 
-def cosine(lr, steps):
+def cosine(lr: float, steps: int) -> Schedule:
     """Schedule: lr * (1 + cos(pi * step / steps)) / 2.  Loshchilov and Hutter, 2017."""
     return lambda step: lr * (1 + math.cos(math.pi * min(step / steps, 1))) / 2
 
 
-def warmup(schedule, steps):
-    """Schedule: ``schedule``, which may be a plain number, reached on a line over ``steps``."""
+def warmup(schedule: Rate, steps: int) -> Schedule:
+    """Schedule: rise on a line over ``steps``, up to another schedule or a plain number."""
     after = schedule if callable(schedule) else lambda step: schedule
     return lambda step: after(step) * min(1.0, (step + 1) / steps)
 
@@ -240,8 +253,8 @@ def warmup(schedule, steps):
 OPTIMISERS = {"adam": Adam, "rmsprop": RMSprop, "sgd": SGD}
 
 
-def by_name(name, net, **options):
-    """The optimiser called ``name``, one of the keys of `OPTIMISERS`, for a network."""
+def by_name(name: str, net: Layer, **options: Any) -> Optimiser:
+    """Make the optimiser called ``name``, one of the keys of `OPTIMISERS`, for a network."""
     if name not in OPTIMISERS:
-        raise ValueError(f"optimiser {name!r} given, one of {', '.join(OPTIMISERS)} wanted")
+        raise ValueError(f"optimiser: expected one of {', '.join(OPTIMISERS)}, got {name!r}")
     return OPTIMISERS[name](net, **options)

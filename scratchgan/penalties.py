@@ -3,22 +3,22 @@
 Let a = D(x) be the logits of a batch, g = da/dx (one gradient g_n for each sample), and P(g) a
 penalty. Training needs dP/dθ, the derivative of a derivative. It takes no new calculus.
 
-**The trick.** P depends on θ only through g. Put u = dP/dg, one number for each number of x, and
-from then on hold it fixed. By the chain rule, and with J = da/dx,
+**The trick.** P depends on θ only through g. Let u = dP/dg, one number for each number of x, and
+hold u fixed from then on. By the chain rule, and with J = da/dx,
 
     dP/dθ = u . dg/dθ = d<u, g>/dθ = d<J u, 1>/dθ
 
 J u is how much the logits move when x moves along u: a directional derivative, a *forward* pass.
 So the second order is the ordinary gradient, by θ, of a forward quantity.
 
-**Two dense layers.** D(x) = w2 . f(x W1), h = x W1. Moving x along u moves h by u W1, and f(h)
-by f'(h) * (u W1), so B = <J u, 1> = w2 . (f'(h) * (u W1)). What is in it?
+**Two dense layers.** D(x) = w2 . f(x W1), h = x W1. When x moves along u, h moves by u W1 and f(h)
+by f'(h) * (u W1), so B = <J u, 1> = w2 . (f'(h) * (u W1)). Where do the parameters stand in it?
 
 * W1, once as the map that u goes through: dB/dW1 = u^T (w2 * f'(h)). That is the layer's own
   weight gradient x^T dh, with the tangent u where x was.
-* w2: dB/dw2 = f'(h) * (u W1), the same again.
-* W1 once more, inside h, for f' bends: dB/dh = w2 * f''(h) * (u W1), and from h on ordinary
-  backprop takes it down. LeakyReLU is made of straight lines: f'' = 0, and nothing comes down.
+* w2: dB/dw2 = f'(h) * (u W1), in the same way.
+* W1 once more, inside h, for f' depends on h: dB/dh = w2 * f''(h) * (u W1), and ordinary backprop
+  takes it down from h. LeakyReLU is piecewise linear: f'' = 0, and nothing comes down.
 
 **The bilinear picture.** A linear layer y = x W paired with a gradient dy is the number
 <x W, dy>: linear in x, in W, and in dy. First order asks for it at (x, dy), second order at
@@ -28,35 +28,47 @@ by f'(h) * (u W1), so B = <J u, 1> = w2 . (f'(h) * (u W1)). What is in it?
               ·                       ·                  dW += x^T dy     first order
          dx <─W^T── dy           (dx) <─W^T── dy         dW += u^T dy     second order
 
-Each layer's `double_backward` does its share of this, and `Sequential` sends what bends down.
-Two backprops at x + εu and x - εu would seem to do: in float32, at the kinks of a LeakyReLU, their
-difference is off by 18 to 460 %.
+Each layer's `double_backward` does its share of this, and `Sequential` takes the gradients of B
+down. Two backprops at x + εu and x - εu look like a substitute. In float32 they are none: at the
+kinks of a LeakyReLU their difference is off by 18 to 460 %.
 
-**Where.** A penalty is for certain points: WGAN-GP's between real and generated samples, R1's at
-the real ones. `Regulariser` ties the two together for a trainer.
+**Where.** A penalty applies at certain points: WGAN-GP's between real and generated samples, R1's
+at the real ones. `Regulariser` joins the two for a trainer.
 """
 
 import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeAlias
 
-from .backend import ops_of
-from .layers import BatchNorm
+import numpy as np
+
+from .backend import Array, ops_of
+from .layers import BatchNorm, Layer
+from .layers.base import checked
 
 __all__ = [
     "PENALTIES", "Regulariser", "around", "dragan", "gradient_penalty", "interpolate", "l2", "r1",
     "r2", "wgan_gp",
 ]  # fmt: skip
 
+THROUGH_BATCHNORM = (
+    "gradient penalty through BatchNorm: D's slope at one sample depends on the others of its "
+    "batch, which the penalty does not allow for; use LayerNorm or no normalisation"
+)
+Penalty: TypeAlias = Callable[[Array], tuple[Array, Array]]  # g -> (value, dvalue/dg)
 
-def gradient_penalty(net, x, penalty):
-    """The value of a penalty on dD/dx; its gradient is added to ``net.grad``.
+
+def gradient_penalty(net: Layer, x: Any, penalty: Penalty) -> Array:
+    """Return the value of a penalty on g = dD/dx, and add its gradient to ``net.grad``.
 
     Parameters
     ----------
     net : Layer
-        A discriminator (N, ...) -> (N, 1); of more columns, the first is D. With BatchNorm there is
-        a warning: then a logit depends on the whole batch, and g_n is not the slope of D at x_n.
+        A discriminator (N, ...) -> (N, 1); of more columns, the first is D. With BatchNorm it
+        warns: then a logit depends on the whole batch, and g_n is not the slope of D at x_n.
     x : array (N, ...), or a pair (x, labels)
-        Where the slope is penalised; that along x, where there are labels.
+        Where the slope is penalised. With labels, only the slope along x is.
     penalty : callable, g -> (value, dvalue/dg)
         Made by `wgan_gp`, `r1`, ...; g has a row for each logit.
 
@@ -65,25 +77,19 @@ def gradient_penalty(net, x, penalty):
     value : scalar
     """
     if any(isinstance(layer, BatchNorm) for layer in net.sublayers().values()):
-        warnings.warn(
-            "gradient penalty through BatchNorm: D's slope at one sample then depends on the "
-            "others of its batch, which is not what is to be penalised; take LayerNorm or none",
-            stacklevel=2,
-        )
+        warnings.warn(THROUGH_BATCHNORM, stacklevel=2)
     logits, cache = net.forward(x)
     da = ops_of(logits).xp.zeros_like(logits)
     da[:, 0] = 1
     g = net.backward(da, cache, into_params=False)  # (N, ...): g_n = d a_n/d x_n
-    # A row for each logit: of a `Pack`, the samples that are judged together.
+    # A row for each logit: behind a `Pack`, one logit judges several samples together.
     value, u = penalty(g.reshape(len(logits), -1))
-    u = u.reshape(g.shape)
-    _, bend = net.double_backward(u, da, cache)
-    del bend  # dP/dx: nobody asks where the samples should go
+    net.double_backward(u.reshape(g.shape), da, cache)  # its results J u and dP/dx are not needed
     return value
 
 
-def l2(net, weight):
-    """weight / 2 * sum of w^2 over a network's weights (not biases); the gradient is added.
+def l2(net: Layer, weight: float) -> Array:
+    """Return weight / 2 * sum of w^2 over the weights (not biases), and add its gradient.
 
     Parameters
     ----------
@@ -105,7 +111,7 @@ def l2(net, weight):
 # ---- P(g) ------------------------------------------------------------------------------------
 
 
-def wgan_gp(weight=10.0, target=1.0, one_sided=False):
+def wgan_gp(weight: float = 10.0, target: float = 1.0, one_sided: bool = False) -> Penalty:
     """weight * mean over n of (|g_n| - target)^2.  Gulrajani et al., 2017, equation 3.
 
     Parameters
@@ -122,14 +128,14 @@ def wgan_gp(weight=10.0, target=1.0, one_sided=False):
         over = norm - target
         if one_sided:
             over = xp.maximum(over, 0)
-        # d|g|/dg = g/|g|; at g = 0, where the norm has no slope, 0 is the one of least length.
+        # d|g|/dg = g/|g|. At g = 0 the norm has no derivative; 0 is its shortest subgradient.
         scale = 2 * weight / len(g) * over / xp.where(norm > 0, norm, 1)
         return weight * (over**2).mean(), (flat * scale[:, None]).reshape(g.shape)
 
     return penalty
 
 
-def r1(gamma=10.0):
+def r1(gamma: float = 10.0) -> Penalty:
     """gamma / 2 * mean over n of |g_n|^2, at real samples.  Mescheder et al., 2018, equation 9."""
 
     def penalty(g):
@@ -138,21 +144,21 @@ def r1(gamma=10.0):
     return penalty
 
 
-def r2(gamma=10.0):
-    """The formula of `r1`, at generated samples.  Mescheder et al., 2018, equation 10."""
+def r2(gamma: float = 10.0) -> Penalty:
+    """gamma / 2 * mean over n of |g_n|^2, at generated samples.  Mescheder et al., equation 10."""
     return r1(gamma)
 
 
-def dragan(weight=10.0, target=1.0):
-    """The formula of `wgan_gp`, at noise around real samples.  Kodali et al., 2017, equation 5."""
+def dragan(weight: float = 10.0, target: float = 1.0) -> Penalty:
+    """weight * mean of (|g_n| - target)^2, at noise around real samples.  Kodali et al., 2017."""
     return wgan_gp(weight, target)
 
 
 # ---- where -----------------------------------------------------------------------------------
 
 
-def interpolate(real, fake, rng):
-    """A random point on the line from each real sample to a fake one: one alpha a sample.
+def interpolate(real: Array, fake: Array, rng: np.random.Generator) -> Array:
+    """Draw a point on the line from each real sample to a fake one, with one alpha per sample.
 
     Parameters
     ----------
@@ -169,16 +175,16 @@ def interpolate(real, fake, rng):
     return alpha * real + (1 - alpha) * fake
 
 
-def around(real, rng, scale=0.5):
-    """A random point near each sample: x + δ.  Kodali et al., 2017, section 2.3.
+def around(real: Array, rng: np.random.Generator, scale: float = 0.5) -> Array:
+    """Draw a point near each sample: x + δ.  Kodali et al., 2017, section 2.3.
 
     Parameters
     ----------
     real : array (N, ...)
     rng : np.random.Generator
     scale : float
-        δ ~ N(0, c^2 I), with c this many standard deviations of all numbers of the batch: the
-        paper leaves c open, and a half is what implementations take.
+        δ ~ N(0, c^2 I), with c this multiple of the standard deviation of all numbers in the batch.
+        The paper leaves c open; implementations take a half.
 
     Returns
     -------
@@ -189,13 +195,14 @@ def around(real, rng, scale=0.5):
     return real + scale * real.std() * noise
 
 
-# Each with the points it is for, from real and generated samples. "r1+r2" adds both values.
-PENALTIES = {
-    "wgan-gp": (wgan_gp, lambda real, fake, rng: [interpolate(real, fake, rng)]),
-    "wgan-lp": (
-        lambda weight=10.0: wgan_gp(weight, one_sided=True),
-        lambda real, fake, rng: [interpolate(real, fake, rng)],
-    ),
+def _between(real, fake, rng):
+    return [interpolate(real, fake, rng)]
+
+
+# Each penalty with the points where it applies. "r1+r2" adds the values at both.
+PENALTIES: dict[str, Any] = {
+    "wgan-gp": (wgan_gp, _between),
+    "wgan-lp": (partial(wgan_gp, one_sided=True), _between),
     "dragan": (dragan, lambda real, fake, rng: [around(real, rng)]),
     "r1": (r1, lambda real, fake, rng: [real]),
     "r2": (r2, lambda real, fake, rng: [fake]),
@@ -204,32 +211,35 @@ PENALTIES = {
 
 
 class Regulariser:
-    """A penalty on D's slope together with the points it is for, as a trainer needs it.
+    """A penalty on D's slope, with the points where it applies, as a trainer needs it.
 
     Parameters
     ----------
     name : str
         One of the keys of `PENALTIES`.
     weight : float, optional
-        Its ``weight`` or ``gamma``, where it is not to be the paper's.
+        Its ``weight`` or ``gamma``; the paper's unless given.
     every : int
-        Only at every so-many-th step, and then so many times stronger: "lazy" regularisation,
-        Karras et al., 2020, section 3.1. (They slow Adam down a little, too; this does not.)
+        Apply it in every so-many-th step only, so many times stronger: "lazy" regularisation,
+        Karras et al., 2020, section 3.1. (They also slow Adam down a little; this does not.)
+
+    Raises
+    ------
+    ValueError
+        An unknown name, or a weight or interval that is not positive.
     """
 
-    def __init__(self, name, weight=None, every=1):
+    def __init__(self, name: str, weight: float | None = None, every: int = 1):
         if name not in PENALTIES:
-            raise ValueError(f"penalty {name!r} given, one of {', '.join(PENALTIES)} wanted")
-        if weight is not None and not weight > 0:
-            raise ValueError(f"penalty weight {weight!r} given, a number above 0 wanted")
-        if every < 1:
-            raise ValueError(f"a penalty every {every!r} steps given, 1 or more wanted")
+            raise ValueError(f"penalty: expected one of {', '.join(PENALTIES)}, got {name!r}")
+        checked(weight is None or weight > 0, self, "a penalty weight > 0", weight=weight)
+        checked(every >= 1, self, "a number of steps >= 1", every=every)
         make, self.points = PENALTIES[name]
         self.penalty = make() if weight is None else make(weight)
         self.every = every
 
     def __call__(self, net, real, fake, rng, step, with_labels=lambda x: x):
-        """The value, for the gradient that was added to ``net.grad``.
+        """Return the penalty's value, and add its gradient to ``net.grad``.
 
         Parameters
         ----------
@@ -237,7 +247,7 @@ class Regulariser:
         real, fake : array (N, ...)
         rng : np.random.Generator
         step : int
-            Counted from 0: the penalty is due in steps 0, every, 2 * every, ...
+            Counted from 0: the penalty applies in steps 0, every, 2 * every, ...
         with_labels : callable, array -> input of a conditional net
 
         Returns
@@ -248,8 +258,7 @@ class Regulariser:
             return 0.0
 
         def lazy(g):
-            value, u = self.penalty(g)
-            return self.every * value, self.every * u
+            return [self.every * a for a in self.penalty(g)]
 
         points = self.points(real, fake, rng)
         return sum(gradient_penalty(net, with_labels(x), lazy) for x in points)

@@ -311,10 +311,10 @@ def test_samples_that_are_judged_together_have_one_slope():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("r3",), "penalty 'r3' given, one of wgan-gp, wgan-lp, dragan"),
-        (("r1", 0.0), "penalty weight 0.0 given, a number above 0 wanted"),
-        (("r1", math.nan), "penalty weight nan given"),
-        (("r1", 1.0, 0), "every 0 steps given, 1 or more wanted"),
+        (("r3",), "penalty: expected one of wgan-gp, wgan-lp, dragan.*, got 'r3'$"),
+        (("r1", 0.0), r"Regulariser\(weight=0\.0\): expected a penalty weight > 0, got 0\.0$"),
+        (("r1", math.nan), r"Regulariser\(weight=nan\): expected a penalty weight > 0, got nan$"),
+        (("r1", 1.0, 0), r"Regulariser\(every=0\): expected a number of steps >= 1, got 0$"),
     ],
 )
 def test_bad_regularisers_are_refused(arguments, message):

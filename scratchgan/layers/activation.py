@@ -8,23 +8,21 @@ Softplus    log(1 + e^x)      f' = 1 - e^-y        f'' = e^-y f'
 """
 
 from ..backend import ops_of
-from .base import Elementwise
-
-__all__ = ["LeakyReLU", "ReLU", "Sigmoid", "Softplus", "Tanh"]
+from .base import Elementwise, checked
 
 
 class LeakyReLU(Elementwise):
-    """y = x where x > 0, slope * x elsewhere; the slope at 0 is taken from the left.
+    """y = x where x > 0, slope * x elsewhere. At x = 0 the derivative is the slope.
 
     Parameters
     ----------
     slope : float in [0, 1)
     """
 
-    def __init__(self, slope=0.2):
-        if not 0 <= slope < 1:
-            raise ValueError(f"LeakyReLU(slope={slope!r}) given, 0 <= slope < 1 wanted")
-        self.slope = slope
+    shown: tuple[str, ...] = ("slope",)
+
+    def __init__(self, slope: float = 0.2):
+        self.slope = checked(0 <= slope < 1, self, "0 <= slope < 1", slope=slope)
 
     def f(self, x):
         """max(x, slope * x)."""
@@ -35,21 +33,17 @@ class LeakyReLU(Elementwise):
         return ops_of(dy).leaky_relu_grad(dy, cache, self.slope)
 
     def double_backward(self, t, dy, cache):
-        """J is the mask that backward applies: it is its own transpose, and bends nowhere."""
+        """J multiplies by the same factors as backward, and does not change with x."""
         return self.backward(t, cache), None
-
-    def __repr__(self):
-        return f"{type(self).__name__}({self.slope})"
 
 
 class ReLU(LeakyReLU):
     """y = max(x, 0)."""
 
+    shown = ()
+
     def __init__(self):
         super().__init__(slope=0)
-
-    def __repr__(self):
-        return "ReLU()"
 
 
 class Tanh(Elementwise):

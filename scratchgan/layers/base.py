@@ -1,41 +1,63 @@
-"""What a layer is. Start here; then read ``dense.py``, and the other layers will hold no surprise.
+"""Layers: the base classes, and what every layer promises. Start here, then read ``dense.py``.
 
-A layer is a function y = f(x; θ). It answers three questions:
+A layer is a function y = f(x; θ) of an input x and of parameters θ. It answers three questions:
 
-    y, cache = layer.forward(x)             what is y?
-    dx = layer.backward(dy, cache)          dS/dy is dy; what are dS/dx and dS/dθ?
+    y, cache = layer.forward(x)                         what is y?
+    dx = layer.backward(dy, cache)                      dS/dy is dy; what are dS/dx and dS/dθ?
     Jt, dB_dx = layer.double_backward(t, dy, cache)     how does B = <J t, dy> change with x and θ?
 
-where θ are the layer's parameters, S is any scalar computed from y further on (a loss), and
-d<name> always stands for dS/d<name>, with the shape of <name>. The third question is asked by
-gradient penalties only; skip it on a first reading. (J = dy/dx is the layer's Jacobian, t a
-direction in which x moves, <a, b> the sum of all products of entries, a * b.) Three rules hold
-everywhere:
+S is any scalar that is computed from y further on: a loss. d<name> always stands for dS/d<name>,
+and has the shape of <name>. Only gradient penalties ask the third question; skip it on a first
+reading. (There, J = dy/dx is the layer's Jacobian, t is a direction in which x moves, and <a, b> is
+the sum of all entries of a * b.) Three rules hold everywhere:
 
-1. What backward needs travels in ``cache``, never on ``self``: two batches can be in flight at
+1. What backward needs travels in ``cache``, never on ``self``. So two batches can be in flight at
    once, as D(real) and D(fake) are in a GAN.
-2. Backward *adds* to ``Param.grad``, so that gradients from several batches accumulate.
-   It writes nowhere else: not into weights, not into dy or x.
-3. Input and parameters have one dtype, and so has everything that comes out: a network that was
-   initialised in float64 computes in float64 throughout.
+2. Backward *adds* to ``Param.grad``, so that the gradients of several batches accumulate. It writes
+   nowhere else: not into weights, not into dy or x.
+3. Input and parameters have one dtype, and every result has it, too: a network that was initialised
+   in float64 computes in float64 throughout.
 
-Most layers need none of the three methods: a linear one states three formulas (`LinearMap`), an
-activation its slope (`Elementwise`), and both get forward, backward and second order from here.
-Where parameters lie, and how they are named and kept, is said in ``params.py``.
+Most layers write none of the three methods. A linear layer gives three formulas (`LinearMap`), an
+activation gives its slope (`Elementwise`), and forward, backward and second order follow from them
+here. ``params.py`` says where parameters are stored, and how they are named and saved.
 """
 
-from ..backend import ops_of
-from .params import Module, Param
+from typing import Any, NoReturn
 
-__all__ = ["Elementwise", "Layer", "LinearMap", "Param", "ShapeError"]
+from ..backend import Array, ops_of
+from .params import FLOATS, Module, Param
+
+__all__ = ["Elementwise", "Layer", "LinearMap", "Param", "ShapeError", "checked"]
 
 
 class ShapeError(ValueError):
-    """An array of the wrong shape or kind; the message names the layer, the given, the wanted."""
+    """An array has the wrong shape or dtype; the message names the layer and what it expects."""
+
+
+def checked(fits: bool, owner: object, expected: str, **option: Any) -> Any:
+    """Return the value of a constructor's option; raise ValueError unless it fits.
+
+    ``checked(rate < 1, self, "rate < 1", rate=rate)`` in a Dropout returns the rate, or says
+    "Dropout(rate=2): expected rate < 1, got 2".
+    """
+    ((name, value),) = option.items()
+    if not fits:
+        call = f"{type(owner).__name__}({name}={value!r})"
+        raise ValueError(f"{call}: expected {expected}, got {value!r}")
+    return value
 
 
 class Layer(Module):
-    """A function with parameters: the Params and Layers among its attributes, see ``params.py``."""
+    """A function with parameters: the Params and Layers among its attributes, see ``params.py``.
+
+    Attributes
+    ----------
+    shown : tuple of str
+        Names of the attributes that ``repr`` shows between the brackets.
+    """
+
+    shown: tuple[str, ...] = ()
 
     def forward(self, x, train=True):
         """Compute y = f(x).
@@ -63,9 +85,9 @@ class Layer(Module):
         cache : object
             From the `forward` that made y.
         into_params : {True, False, "only"}
-            False leaves the gradients alone: D's pass inside the generator step. "only" adds to
-            the gradients, and nobody will look at dx: a network's first layer has no layer below.
-            A layer may save the work of dx then, or treat "only" as True.
+            False: leave the gradients alone. D's backward inside the generator step needs dx only.
+            "only": nobody will read dx. The first layer of a network has no layer below it. A layer
+            can save the work of dx then, or treat "only" as True.
 
         Returns
         -------
@@ -74,7 +96,7 @@ class Layer(Module):
         raise NotImplementedError(f"{self} has no backward")
 
     def double_backward(self, t, dy, cache):
-        """Second order: how B = <J t, dy> changes with x and with θ, at fixed t and dy.
+        """Compute the second order: how B = <J t, dy> changes with x and θ, at fixed t and dy.
 
         Parameters
         ----------
@@ -93,33 +115,30 @@ class Layer(Module):
         """
         raise NotImplementedError(f"{self} has no second order (double_backward)")
 
-    # ---- errors ------------------------------------------------------------------------------
+    def expect(self, x: Array, *shape: int | str) -> None:
+        """Raise ShapeError unless x is a float array of this shape; a letter is any length.
 
-    def expect(self, x, *wanted):
-        """Refuse x unless it is a float array of this shape; a letter stands for any length."""
-        ops = ops_of(x)  # refuses what is not an array
-        fits = x.ndim == len(wanted) and all(
-            isinstance(w, str) or w == n for w, n in zip(wanted, x.shape, strict=True)
-        )
-        if not fits:
-            shape = ", ".join(map(str, wanted))
-            raise ShapeError(f"{self}: input of shape {x.shape} given, ({shape}) wanted")
-        if self.theta is not None:
-            own = ops_of(self.theta)
-            if ops is not own:
-                raise ShapeError(f"{self}: input of {ops.name} given, {own.name} wanted")
-            if x.dtype != self.theta.dtype:
-                raise ShapeError(
-                    f"{self}: input of dtype {x.dtype} given, {self.theta.dtype} wanted"
-                )
-            return
-        if str(x.dtype) not in ("float32", "float64"):
-            raise ShapeError(f"{self}: input of dtype {x.dtype} given, float32 or float64 wanted")
-        if any(p.value is None for p in self.params().values()):
-            raise RuntimeError(f"{self} is not initialised: call .initialize(seed) first")
+        Once the layer is initialised, x must also have the backend and the dtype of its parameters.
+        """
+        ops, theta = ops_of(x), self.theta  # ops_of raises TypeError where x is no array
+        wanted = tuple(m if isinstance(n, str) else n for n, m in zip(shape, x.shape, strict=False))
+        if len(shape) != x.ndim or wanted != x.shape:
+            self.refuse(f"input of shape ({', '.join(map(str, shape))})", x.shape)
+        if theta is not None and ops is not ops_of(theta):
+            self.refuse(f"input on backend {ops_of(theta).name}", ops.name)
+        dtypes = FLOATS if theta is None else (str(theta.dtype),)
+        if str(x.dtype) not in dtypes:
+            self.refuse(f"input of dtype {' or '.join(dtypes)}", x.dtype)
+        if theta is None and any(p.value is None for p in self.params().values()):
+            self.initialized()  # raises, and says what to do
+
+    def refuse(self, expected: str, got: Any) -> NoReturn:
+        """Raise a ShapeError such as "Dense(3, 2): expected input of shape (N, 3), got (4, 5)"."""
+        raise ShapeError(f"{self}: expected {expected}, got {got}")
 
     def __repr__(self):
-        return f"{type(self).__name__}()"
+        arguments = ", ".join(repr(getattr(self, name)) for name in self.shown)
+        return f"{type(self).__name__}({arguments})"
 
 
 class LinearMap(Layer):
@@ -129,23 +148,24 @@ class LinearMap(Layer):
         adjoint(dy)         A^T dy
         weight_grad(x, dy)  d<A x, dy>/dw
 
-    They are tied by <apply(x), dy> = <x, adjoint(dy)> = <w, weight_grad(x, dy)>, which holds to
-    the last digits: the first thing to check. The Params must have the names w and b; a layer
-    without weights, or without a bias, leaves them None.
+    One identity ties them: <apply(x), dy> = <x, adjoint(dy)> = <w, weight_grad(x, dy)>. It holds to
+    the last digits, so check it first. The Params must have the names w and b; a layer without
+    weights, or without a bias, leaves them None.
     """
 
-    w = b = None
+    w: Any = None  # a Param, or None
+    b: Any = None  # a Param, or None
 
     def apply(self, x):
-        """A x, without the bias."""
+        """Compute A x, without the bias."""
         raise NotImplementedError(f"{self} has no apply")
 
     def adjoint(self, dy, in_shape=None):
-        """A^T dy; ``in_shape`` is the shape of x, for the maps where dy does not tell it."""
+        """Compute A^T dy; ``in_shape`` is the shape of x, for maps whose dy does not tell it."""
         raise NotImplementedError(f"{self} has no adjoint")
 
     def weight_grad(self, x, dy):
-        """d<A x, dy>/dw, the shape of w."""
+        """Compute d<A x, dy>/dw, in the shape of w."""
         raise NotImplementedError(f"{self} has no weight_grad")
 
     def forward(self, x, train=True):
@@ -171,22 +191,22 @@ class LinearMap(Layer):
 
 
 class Elementwise(Layer):
-    """y = f(x), entry by entry, for an f whose slope is known from its value.
+    """y = f(x), entry by entry, where the slope f'(x) can be computed from y = f(x).
 
-    Every monotone activation is of this kind, and then the cache is y alone: x can be freed. For
-    one that is not (Swish, say), write a `Layer` that keeps x in its cache.
+    Every monotone activation is of this kind. The cache is y alone, so x can be freed. An
+    activation that is not monotone (Swish, say) is a `Layer` that keeps x in its cache.
     """
 
     def f(self, x):
-        """The function."""
+        """Compute f(x)."""
         raise NotImplementedError(f"{self} has no f")
 
     def df(self, y):
-        """f'(x) at the x where f(x) = y."""
+        """Compute f'(x) at the x where f(x) = y."""
         raise NotImplementedError(f"{self} has no df")
 
     def d2f(self, y):
-        """f''(x) at the x where f(x) = y; None where f is made of straight lines."""
+        """Compute f''(x) at the x where f(x) = y; None where f is piecewise linear."""
         raise NotImplementedError(f"{self} has no d2f")
 
     def forward(self, x, train=True):

@@ -7,8 +7,6 @@ import numpy as np
 from .base import Layer, ShapeError
 from .dense import Dense
 
-__all__ = ["Residual", "Sequential"]
-
 
 class Sequential(Layer):
     """y = f_L(... f_2(f_1(x))): one layer after the other.
@@ -17,20 +15,25 @@ class Sequential(Layer):
     ----------
     *layers : Layer
         At least one. Their parameters have the keys ``"0.w"``, ``"0.b"``, ``"1.gamma"``, ...
+
+    Raises
+    ------
+    TypeError
+        No layer, or something that is not a Layer.
     """
 
-    def __init__(self, *layers):
+    def __init__(self, *layers: Layer):
         wrong = [layer for layer in layers if not isinstance(layer, Layer)]
         if wrong or not layers:
-            raise TypeError(f"Sequential() given {wrong or 'nothing'}, one Layer or more wanted")
+            raise TypeError(f"{type(self).__name__}: expected Layers, got {wrong or 'none'}")
         self.layers = layers
 
     def parts(self):
-        """The layers by their position."""
+        """Return the layers by their position."""
         return {str(i): layer for i, layer in enumerate(self.layers)}
 
     def forward(self, x, train=True):
-        """Through all layers, first to last; the cache holds one cache a layer."""
+        """Apply all layers, first to last; the cache is a list with one cache for each layer."""
         caches = []
         for i, layer in enumerate(self.layers):
             try:
@@ -41,56 +44,54 @@ class Sequential(Layer):
         return x, caches
 
     def backward(self, dy, cache, into_params=True):
-        """The chain rule: through all layers, last to first.
+        """Apply the chain rule: through all layers, last to first.
 
-        With into_params="only", down to the first layer that has parameters.
+        With into_params="only", down to the first layer that has parameters, and no further.
         """
-        first = self.first_learned() if into_params == "only" else 0
-        for i in reversed(range(first, len(self.layers))):
-            wanted = bool(into_params) if i > first else into_params
-            dy = self.layers[i].backward(dy, cache[i], wanted)
-        return dy
+        only = into_params == "only"
+        first = self.first_learned() if only else 0
+        for i in range(len(self.layers) - 1, first, -1):
+            dy = self.layers[i].backward(dy, cache[i], bool(into_params))
+        dx = self.layers[first].backward(dy, cache[first], into_params)
+        return None if only else dx
 
     def first_learned(self):
-        """The position of the first layer that has parameters; 0 where none has."""
+        """Return the position of the first layer that has parameters; 0 where none has."""
         return next((i for i, layer in enumerate(self.layers) if layer.size), 0)
 
     def double_backward(self, t, dy, cache):
-        """B = <J_L ... J_1 t, dy>: the tangent goes up, what it meets on the way comes down.
+        """B = <J_L ... J_1 t, dy>: the tangent goes up; the gradients of B come down.
 
-        In each layer B is <J_l t_l, dy_l>, with t_l the tangent that enters it and dy_l the
-        gradient at its output. Its own second order gives dB/dθ_l and dB/dx_l; the latter is a
-        gradient like any other, and ordinary backward takes it down to the layers before.
+        In layer l, B is <J_l t_l, dy_l>, with t_l the tangent that enters it and dy_l the gradient
+        at its output. The second order of layer l gives dB/dθ_l and dB/dx_l. The latter is a
+        gradient like any other: ordinary backward takes it down through the layers before l.
         """
         dys = [dy]  # dS/d(output of layer l)
         for layer, c in zip(reversed(self.layers[1:]), reversed(cache), strict=False):
             dys.insert(0, layer.backward(dys[0], c, into_params=False))
-        bends = []  # dB/d(input of layer l), from the bend of layer l alone
+        bends = []  # dB/d(input of layer l), from the second order of layer l alone
         for layer, dy_l, c in zip(self.layers, dys, cache, strict=True):
             t, bend = layer.double_backward(t, dy_l, c)
             bends.append(bend)
-        down = None
+        down = None  # dB/d(input of layer l), from layer l and all layers after it
         for layer, bend, c in reversed(list(zip(self.layers, bends, cache, strict=True))):
             through = None if down is None else layer.backward(down, c)
             down = _add(through, bend)
         return t, down
 
-    def summary(self, input_shape=None):
+    def summary(self, input_shape: tuple[int, ...] | None = None) -> None:
         """Print a table of the layers: name, output shape, number of parameters.
 
         Parameters
         ----------
         input_shape : tuple of int, optional
-            Of one sample, without the batch axis. A network that starts with `Dense` tells it.
-
-        Returns
-        -------
-        None
+            The shape of one sample, without the batch axis. Not needed where the first layer with
+            parameters is a `Dense`.
         """
         if input_shape is None:
-            first = next((layer for layer in self.layers if layer.params()), None)
+            first = self.layers[self.first_learned()]
             if not isinstance(first, Dense):
-                raise ValueError("summary(): give input_shape, such as summary((28, 28, 1))")
+                raise ValueError("summary: expected an input_shape, such as summary((28, 28, 1))")
             input_shape = first.w.shape[:1]
         x = np.zeros((1, *input_shape), np.float32)
         rows = [("layer", "output shape", "parameters"), ("input", str(tuple(input_shape)), "")]
@@ -106,7 +107,7 @@ class Sequential(Layer):
 
 
 class Residual(Sequential):
-    """y = x + f_L(... f_1(x)): the layers learn what to add. He et al., 2016.
+    """y = x + f_L(... f_1(x)): the layers learn what to add to x. He et al., 2016.
 
     Parameters
     ----------
@@ -118,7 +119,7 @@ class Residual(Sequential):
         """y = x + f(x)."""
         f, caches = super().forward(x, train)
         if f.shape != x.shape:
-            raise ShapeError(f"{self}: input {x.shape} became {f.shape}, the same shape wanted")
+            self.refuse(f"layers that keep the shape {x.shape}", f.shape)
         return x + f, caches
 
     def backward(self, dy, cache, into_params=True):
@@ -127,11 +128,11 @@ class Residual(Sequential):
         return None if into_params == "only" else dy + df
 
     def double_backward(self, t, dy, cache):
-        """J t = t + J_f t; x itself does not bend."""
+        """J t = t + J_f t; x itself adds nothing to dB/dx."""
         f_t, bend = super().double_backward(t, dy, cache)
         return t + f_t, bend
 
 
 def _add(a, b):
-    """a + b, where None stands for zero."""
+    """Return a + b, where None stands for zero."""
     return b if a is None else a if b is None else a + b

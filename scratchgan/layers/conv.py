@@ -1,34 +1,52 @@
 """Convolution and transposed convolution: one pair of formulas, read in two directions.
 
 Letters: N batch; H, W the larger image with C channels; Y, X the smaller image with O channels;
-KH, KW the kernel; SH, SW the stride; w (KH, KW, C, O). Images have their channels last.
+KH, KW the kernel; SH, SW the stride; PH, PW the padding at the top and left; w (KH, KW, C, O).
+Images have their channels last.
 
     down : (N, H, W, C) -> (N, Y, X, O)     each pixel of y looks at a KH x KW patch of x
     up   : (N, Y, X, O) -> (N, H, W, C)     its adjoint: each pixel paints such a patch
 
-`Conv2D` applies ``down`` and goes back by ``up``; `ConvTranspose2D` exchanges the two, and
-nothing else. How both become matrix products: ``backend/conv_reference.py``, which is the one to
-read, and ``conv_fast.py``, which is the one that NumPy runs.
+`Conv2D` applies ``down`` and goes back by ``up``. `ConvTranspose2D` exchanges the two, and nothing
+else. ``backend/conv_reference.py`` shows how both become matrix products; ``backend/cpu/conv.py``
+is the faster form that NumPy runs.
 """
 
-from ..backend import ops_of
-from .base import LinearMap, Param, ShapeError
-from .init import glorot, zeros
+from typing import Any, TypeAlias
 
-__all__ = ["Conv2D", "ConvTranspose2D"]
+from ..backend import ops_of
+from .base import LinearMap, Param, checked
+from .init import Initialiser, glorot
+
+Pair: TypeAlias = int | tuple[int, int]
 
 
 class _Convolution(LinearMap):
-    """Weights and geometry of the convolution ``down`` from ``c_large`` to ``c_small`` channels."""
+    """Base class: the weights, the geometry, ``down`` and ``up``."""
 
-    def __init__(self, c_large, c_small, kernel, stride, padding, init):
-        self.kernel = _pair("kernel", kernel, least=1)
-        self.stride = _pair("stride", stride, least=1)
-        self.padding = padding if padding == "same" else _pair("padding", padding, least=0)
-        self.w = Param(shape=(*self.kernel, c_large, c_small), init=init)
+    transposed = False
+
+    def __init__(
+        self, c_in: int, c_out: int, *, kernel: Pair, stride: Pair = 1, padding: Pair | str = 0,
+        bias: bool = True, init: Initialiser = glorot,
+    ):  # fmt: skip
+        self.c_in, self.c_out = c_in, c_out
+        self.kernel, self.stride = self.pair(1, kernel=kernel), self.pair(1, stride=stride)
+        self.padding = padding if padding == "same" else self.pair(0, padding=padding)
+        channels = (c_out, c_in) if self.transposed else (c_in, c_out)
+        self.w = Param(shape=(*self.kernel, *channels), init=init)
+        self.b = Param(shape=(c_out,)) if bias else None
+
+    def pair(self, least, **option):
+        """Return (n, n) for an option that is an int n, and a pair as it is."""
+        (value,) = option.values()
+        pair = (value, value) if isinstance(value, int) else tuple(value)
+        fits = len(pair) == 2 and all(isinstance(n, int) and n >= least for n in pair)
+        checked(fits, self, f"an int or a pair of ints >= {least}", **option)
+        return pair
 
     def reset(self, rng, ops, dtype):
-        """Convolutions bring threads of their own."""
+        """Limit the threads of BLAS: a convolution starts threads of its own."""
         ops.limit_blas_threads()
 
     def down(self, x):
@@ -36,7 +54,7 @@ class _Convolution(LinearMap):
         self.expect(x, "N", "H", "W", self.w.shape[2])
         pads = self.pads(x.shape[1:3])
         if any(n + sum(p) < k for n, p, k in zip(x.shape[1:3], pads, self.kernel, strict=True)):
-            raise ShapeError(f"{self}: input of shape {x.shape} given, smaller than the kernel")
+            self.refuse("input at least as large as the kernel", f"shape {x.shape}")
         return ops_of(x).conv2d(x, self.w.value, self.stride, pads)
 
     def up(self, y, size):
@@ -50,7 +68,7 @@ class _Convolution(LinearMap):
         return ops_of(x).conv2d_weight_grad(x, y, self.kernel, self.stride, pads)
 
     def pads(self, size):
-        """((top, bottom), (left, right)) for a large image of this size (H, W)."""
+        """Return ((top, bottom), (left, right)) for a large image of this size (H, W)."""
         if self.padding != "same":
             return tuple((p, p) for p in self.padding)
         # ceil(H / SH) patches of KH rows, SH apart, reach this many rows beyond the image:
@@ -59,20 +77,19 @@ class _Convolution(LinearMap):
         return tuple((t // 2, t - t // 2) for t in total)
 
     def smallest(self, out):
-        """The smallest size (H, W) that goes down to ``out`` (Y, X)."""
+        """Return the smallest size (H, W) that ``down`` takes to ``out`` (Y, X)."""
         if self.padding == "same":
             return tuple((n - 1) * s + 1 for n, s in zip(out, self.stride, strict=True))
         each = zip(out, self.kernel, self.stride, self.padding, strict=True)
         return tuple((n - 1) * s + k - 2 * p for n, k, s, p in each)
 
     def __repr__(self):
-        channels = f"{self.c_in}, {self.c_out}"
         geometry = f"kernel={self.kernel}, stride={self.stride}, padding={self.padding!r}"
-        return f"{type(self).__name__}({channels}, {geometry})"
+        return f"{type(self).__name__}({self.c_in}, {self.c_out}, {geometry})"
 
 
 class Conv2D(_Convolution):
-    """y = down(x) + b. (The kernel is not flipped, as everywhere in the field.)
+    """y = down(x) + b. (The kernel is not flipped, as is usual in deep learning.)
 
     Parameters
     ----------
@@ -80,24 +97,19 @@ class Conv2D(_Convolution):
     kernel : int or (int, int)
     stride : int or (int, int)
     padding : int, (int, int) or "same"
-        Rows and columns of zeros on each side of x; "same" pads, at the end more than at the
-        start where it must, to Y = ceil(H / SH).
+        Rows and columns of zeros on each side of x. "same" pads to Y = ceil(H / SH); an odd number
+        of rows has one more at the end than at the start.
     bias : bool
     init : callable, (rng, shape) -> array
         Draws w (KH, KW, c_in, c_out); b starts at zero.
     """
-
-    def __init__(self, c_in, c_out, *, kernel, stride=1, padding=0, bias=True, init=glorot):
-        super().__init__(c_in, c_out, kernel, stride, padding, init)
-        self.c_in, self.c_out = c_in, c_out
-        self.b = Param(shape=(c_out,), init=zeros) if bias else None
 
     def apply(self, x):
         """y = down(x)."""
         return self.down(x)  # (N, Y, X, c_out)
 
     def adjoint(self, dy, in_shape=None):
-        """dx = up(dy). Several sizes of x may share one of y; the smallest, if not told."""
+        """dx = up(dy). Several sizes of x can have one size of y; in_shape says which."""
         return self.up(dy, in_shape[1:3] if in_shape else self.smallest(dy.shape[1:3]))
 
     def weight_grad(self, x, dy):
@@ -106,7 +118,7 @@ class Conv2D(_Convolution):
 
 
 class ConvTranspose2D(_Convolution):
-    """y = up(x) + b: it enlarges images. Rows: (H - 1) SH - 2 PH + KH + output_padding.
+    """y = up(x) + b: it enlarges images. Rows: (Y - 1) SH - 2 PH + KH + output_padding.
 
     Parameters
     ----------
@@ -116,25 +128,23 @@ class ConvTranspose2D(_Convolution):
     padding : int or (int, int)
         Rows and columns taken off each side of y.
     output_padding : int or (int, int), less than the stride
-        Rows and columns added at the end of y: which of the sizes that go down to one is meant.
+        Rows and columns added at the end of y. Images of several sizes go ``down`` to one size;
+        this number chooses between them.
     bias : bool
     init : callable, (rng, shape) -> array
         Draws w (KH, KW, c_out, c_in); b starts at zero.
     """
 
+    transposed = True
+
     def __init__(
-        self, c_in, c_out, *, kernel, stride=1, padding=0, output_padding=0, bias=True, init=glorot
+        self, c_in: int, c_out: int, *, padding: Pair = 0, output_padding: Pair = 0, **options: Any
     ):
-        if padding == "same":
-            raise ValueError("ConvTranspose2D(padding='same') given, a number of pixels wanted")
-        super().__init__(c_out, c_in, kernel, stride, padding, init)
-        self.c_in, self.c_out = c_in, c_out
-        self.output_padding = _pair("output_padding", output_padding, least=0)
-        if any(o >= s for o, s in zip(self.output_padding, self.stride, strict=True)):
-            raise ValueError(
-                f"{self}: output_padding={output_padding!r} given, less than the stride wanted"
-            )
-        self.b = Param(shape=(c_out,), init=zeros) if bias else None
+        checked(padding != "same", self, "a number of pixels", padding=padding)
+        super().__init__(c_in, c_out, padding=padding, **options)
+        self.output_padding = self.pair(0, output_padding=output_padding)
+        fits = all(o < s for o, s in zip(self.output_padding, self.stride, strict=True))
+        checked(fits, self, f"less than stride {self.stride}", output_padding=output_padding)
 
     def apply(self, x):
         """y = up(x)."""
@@ -142,7 +152,7 @@ class ConvTranspose2D(_Convolution):
         smallest = self.smallest(x.shape[1:3])
         size = tuple(n + o for n, o in zip(smallest, self.output_padding, strict=True))
         if min(size) < 1:
-            raise ShapeError(f"{self}: input of shape {x.shape} given, no pixel of it is left")
+            self.refuse("at least one pixel of output", f"{size} from input of shape {x.shape}")
         return self.up(x, size)  # (N, H, W, c_out)
 
     def adjoint(self, dy, in_shape=None):
@@ -150,13 +160,5 @@ class ConvTranspose2D(_Convolution):
         return self.down(dy)  # (N, Y, X, c_in)
 
     def weight_grad(self, x, dy):
-        """dw: x is on the small side here, dy on the large one."""
+        """dw: here x is the smaller image, and dy the larger one."""
         return self.down_weight_grad(dy, x)  # (KH, KW, c_out, c_in)
-
-
-def _pair(what, value, least):
-    """(n, n) for an int n, and a pair as it is."""
-    pair = (value, value) if isinstance(value, int) else tuple(value)
-    if len(pair) != 2 or not all(isinstance(n, int) and n >= least for n in pair):
-        raise ValueError(f"{what}={value!r} given, an int or a pair of ints >= {least} wanted")
-    return pair

@@ -1,10 +1,8 @@
-"""The fully connected layer: the plainest `LinearMap`, and the model for all others."""
+"""The fully connected layer: the simplest `LinearMap`, and the model for all others."""
 
 from ..backend import ops_of
 from .base import LinearMap, Param
-from .init import glorot, zeros
-
-__all__ = ["Dense"]
+from .init import Initialiser, glorot
 
 
 class Dense(LinearMap):
@@ -17,14 +15,14 @@ class Dense(LinearMap):
     n_in, n_out : int
         I and O.
     bias : bool
-        False leaves b out; right before a BatchNorm, say, which would cancel it.
+        False leaves b out. Right before a BatchNorm, for example, b would have no effect.
     init : callable, (rng, shape) -> array
         Draws w; b starts at zero.
     """
 
-    def __init__(self, n_in, n_out, *, bias=True, init=glorot):
+    def __init__(self, n_in: int, n_out: int, *, bias: bool = True, init: Initialiser = glorot):
         self.w = Param(shape=(n_in, n_out), init=init)
-        self.b = Param(shape=(n_out,), init=zeros) if bias else None
+        self.b = Param(shape=(n_out,)) if bias else None
 
     def apply(self, x):
         """y = x w."""

@@ -1,10 +1,8 @@
-"""A learned vector for each class: how a label enters a network."""
+"""A learned vector for each class: this is how a label enters a network."""
 
 from ..backend import ops_of
-from .base import Layer, Param, ShapeError
-from .init import normal
-
-__all__ = ["Embedding"]
+from .base import Layer, Param
+from .init import Initialiser, normal
 
 STANDARD = normal(1.0)  # N(0, 1)
 
@@ -14,19 +12,18 @@ class Embedding(Layer):
 
     Letters: N batch, K classes, W width; labels (N,), w (K, W), y (N, W).
 
-    It is the linear map y = H w of the one-hot rows H (N, K), H_nk = 1 where labels_n = k, without
-    the product: forward picks the rows. Labels are no numbers that could move a little, so there
-    is no dx.
+    It is the linear map y = H w of the one-hot rows H (N, K), H_nk = 1 where labels_n = k. Forward
+    does not compute the product: it picks the rows. Labels are not continuous, so there is no dx.
 
     Parameters
     ----------
     classes, width : int
         K and W.
     init : callable, (rng, shape) -> array
-        Draws w. A row is not a sum over inputs, so that N(0, 1) does for any K.
+        Draws w. No output sums over the rows, so N(0, 1) is right for any K.
     """
 
-    def __init__(self, classes, width, *, init=STANDARD):
+    def __init__(self, classes: int, width: int, *, init: Initialiser = STANDARD):
         self.w = Param(shape=(classes, width), init=init)
 
     def forward(self, labels, train=True):
@@ -35,7 +32,7 @@ class Embedding(Layer):
         Parameters
         ----------
         labels : integer array (N,)
-            From 0 to K - 1. One on the host is copied to where w is.
+            From 0 to K - 1. An array on the host is copied to where w is.
         train : bool
 
         Returns
@@ -46,32 +43,27 @@ class Embedding(Layer):
         Raises
         ------
         ShapeError
-            Other than integers of shape (N,), or out of range. The range is looked at on the host
-            only: to know labels that are on a device, the host would have to wait for it. There
-            one out of range takes some other row.
+            The labels are not integers of shape (N,), or out of range. Only labels on the host are
+            checked for their range: for labels on a device, the host would have to wait. There a
+            label out of range picks some other row.
         """
         if self.theta is None:
-            self.initialized()
+            self.initialized()  # raises, and says what to do
         on_host = ops_of(labels).on_host
         if labels.ndim != 1 or labels.dtype.kind not in "iu":
-            raise ShapeError(
-                f"{self}: labels of shape {labels.shape} and dtype {labels.dtype} given, "
-                "integers of shape (N,) wanted"
-            )
+            self.refuse("integer labels of shape (N,)", f"{labels.dtype} of shape {labels.shape}")
         K = self.w.shape[0]
         if on_host and not (labels.min(initial=0) >= 0 and labels.max(initial=0) < K):
-            raise ShapeError(
-                f"{self}: labels from {labels.min()} to {labels.max()} given, 0 to {K - 1} wanted"
-            )
+            self.refuse(f"labels from 0 to {K - 1}", f"{labels.min()} to {labels.max()}")
         labels = ops_of(self.w.value).asarray(labels)
         return self.w.value[labels], labels  # (N, W)
 
     def backward(self, dy, cache, into_params=True):
-        """dw += H^T dy: row k is the sum of dy_n over the n of class k. Returns None: no dx.
+        """dw += H^T dy: row k is the sum of dy_n over the n of class k. There is no dx: None.
 
-        ``w.grad[labels] += dy`` would count a class that occurs twice only once. The product
-        counts each, and is the same few operations on every backend; next to the dense layers of
-        a network its N K W multiplications are little.
+        ``w.grad[labels] += dy`` would add a class that occurs twice only once. The product adds
+        each, and is the same few operations on every backend. Its N K W multiplications are few
+        beside those of a dense layer.
         """
         if into_params:
             ops = ops_of(dy)

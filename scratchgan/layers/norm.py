@@ -12,28 +12,24 @@ Letters: m(.) is the mean over those axes, x̂ the normalised x, g = γ dy.
 To derive the last line, write one averaged group as vectors of length M:
 B = M (m(t' g') - m(x̂ t) m(x̂ g)) / σ, with dσ = m(x̂ dx) and dx̂ = (dx - m(dx) - x̂ dσ) / σ.
 
-The cache of both is x, μ, σ, and whether μ and σ moved with x, as they do in training.
+The cache of both layers is x, μ, σ, and ``moving``: whether μ and σ depend on x, as they do in
+training.
 """
 
 from ..backend import ops_of
-from .base import Layer, Param, ShapeError
-from .init import ones, zeros
-
-__all__ = ["BatchNorm", "LayerNorm"]
+from .base import Layer, Param, checked
+from .init import Shape, ones
 
 
 class _Normalisation(Layer):
-    """γ and β of the shape of the trailing axes; subclasses choose what the mean is taken over."""
+    """Base class: γ and β have the shape of the trailing axes; a subclass defines the mean."""
 
     def __init__(self, shape, eps):
-        if eps <= 0:
-            raise ValueError(f"{type(self).__name__}(eps={eps!r}) given, eps > 0 wanted")
-        self.eps = eps
-        self.gamma = Param(shape=shape, init=ones)
-        self.beta = Param(shape=shape, init=zeros)
+        self.eps = checked(eps > 0, self, "eps > 0", eps=eps)
+        self.gamma, self.beta = Param(shape=shape, init=ones), Param(shape=shape)
 
     def mean(self, a):
-        """m(a), in a shape that broadcasts along a."""
+        """Compute m(a), in a shape that broadcasts along a."""
         raise NotImplementedError
 
     def xhat(self, cache):
@@ -42,7 +38,7 @@ class _Normalisation(Layer):
         return (x - mean) / sigma
 
     def project(self, t, xhat, cache):
-        """P(t), the derivative of x̂ along t."""
+        """Compute P(t), the derivative of x̂ along t."""
         _, _, sigma, moving = cache
         if not moving:
             return t / sigma
@@ -52,12 +48,12 @@ class _Normalisation(Layer):
         """dγ += sum of x̂ dy,  dβ += sum of dy,  dx = P(γ dy)."""
         xhat = self.xhat(cache)
         if into_params:
-            self.gamma.grad += self._sum(xhat * dy)  # it was: y = γ x̂ + β
+            self.gamma.grad += self._sum(xhat * dy)  # for in forward it was: y = γ x̂ + β
             self.beta.grad += self._sum(dy)
         return self.project(self.gamma.value * dy, xhat, cache)
 
     def double_backward(self, t, dy, cache):
-        """B = <γ P(t), dy>: see the top of the file."""
+        """B = <γ P(t), dy>; the formulas are at the top of the file."""
         _, _, sigma, moving = cache
         xhat = self.xhat(cache)
         pt = self.project(t, xhat, cache)
@@ -71,16 +67,16 @@ class _Normalisation(Layer):
         return self.gamma.value * pt, -(along_x + xg * t0 + xt * g0) / sigma**2
 
     def _sum(self, a):
-        """Sum over the leading axes that γ and β are broadcast along."""
+        """Sum over the leading axes, along which γ and β are broadcast."""
         return ops_of(a).sum_rows(a.reshape(-1, self.gamma.size)).reshape(self.gamma.shape)
 
 
 class BatchNorm(_Normalisation):
-    """Each channel normalised over the batch (and over all pixels): Ioffe and Szegedy, 2015.
+    """Normalise each channel over the batch and over all pixels: Ioffe and Szegedy, 2015.
 
-    In training the mean and variance are those of the batch, and running averages of them are
-    kept: ``running = decay * running + (1 - decay) * batch`` (the variance with M - 1 in its
-    denominator, as in algorithm 2 of the paper). In evaluation those averages are used.
+    In training, mean and variance are those of the batch, and their running averages are updated:
+    ``running = decay * running + (1 - decay) * batch`` (this variance has M - 1 in its denominator,
+    as in algorithm 2 of the paper). Evaluation uses the running averages.
 
     Parameters
     ----------
@@ -88,37 +84,33 @@ class BatchNorm(_Normalisation):
         Length of the last axis.
     eps : float
     decay : float in [0, 1]
-        The share of the running statistics that is kept.
+        The share of the running averages that is kept.
     """
 
     buffers = ("running_mean", "running_var")
     running_mean = running_var = None
 
-    def __init__(self, channels, *, eps=1e-5, decay=0.9):
+    def __init__(self, channels: int, *, eps: float = 1e-5, decay: float = 0.9):
         super().__init__((channels,), eps)
-        if not 0 <= decay <= 1:
-            raise ValueError(f"BatchNorm(decay={decay!r}) given, 0 <= decay <= 1 wanted")
-        self.decay = decay
+        self.decay = checked(0 <= decay <= 1, self, "0 <= decay <= 1", decay=decay)
 
     def reset(self, rng, ops, dtype):
-        """Mean 0 and variance 1 until batches have been seen."""
+        """Start with mean 0 and variance 1."""
         self.running_mean = ops.xp.zeros(self.gamma.shape, dtype)
         self.running_var = ops.xp.ones(self.gamma.shape, dtype)
 
     def mean(self, a):
-        """Over all axes but the channels: (..., C) -> (C,)."""
+        """Average over all axes but the channels: (..., C) -> (C,)."""
         C = a.shape[-1]
         return ops_of(a).sum_rows(a.reshape(-1, C)) / (a.size // C)
 
     def forward(self, x, train=True):
-        """(N, C) or (N, H, W, C) -> the same shape."""
+        """y = γ x̂ + β:  (N, C) or (N, H, W, C) -> the same shape."""
         self.expect(x, *("N", "H", "W")[: max(x.ndim - 1, 1)], *self.gamma.shape)
         ops = ops_of(x)
         if train:
             if x.size < 2 * self.gamma.size:
-                raise ShapeError(
-                    f"{self}: input of shape {x.shape} given, two values a channel wanted"
-                )
+                self.refuse("at least two values per channel", f"input of shape {x.shape}")
             running = self.running_mean, self.running_var
             mean, sigma = ops.batch_moments_(*running, x, self.decay, self.eps)  # (C,) each
         else:  # a copy, for the cache: training goes on to change the original
@@ -129,7 +121,8 @@ class BatchNorm(_Normalisation):
     def backward(self, dy, cache, into_params=True):
         """dγ += q,  dβ += s,  dx = γ (dy - s / M - x̂ q / M) / σ, with s = sum dy, q = sum x̂ dy.
 
-        It is P(γ dy) = γ P(dy), for γ is the same wherever the mean is taken: of M values.
+        M is the number of values of a channel. This is P(γ dy) = γ P(dy), for γ is constant over
+        the axes of the mean.
         """
         x, mean, sigma, moving = cache
         ops, gamma = ops_of(dy), self.gamma.value
@@ -144,7 +137,7 @@ class BatchNorm(_Normalisation):
 
 
 class LayerNorm(_Normalisation):
-    """Each sample normalised over its trailing axes: Ba, Kiros and Hinton, 2016.
+    """Normalise each sample over its trailing axes: Ba, Kiros and Hinton, 2016.
 
     Parameters
     ----------
@@ -153,15 +146,15 @@ class LayerNorm(_Normalisation):
     eps : float
     """
 
-    def __init__(self, shape, *, eps=1e-5):
+    def __init__(self, shape: int | Shape, *, eps: float = 1e-5):
         super().__init__((shape,) if isinstance(shape, int) else tuple(shape), eps)
 
     def mean(self, a):
-        """Over the trailing axes: (N, ..., *shape) -> (N, ..., 1, ...)."""
+        """Average over the trailing axes: (N, ..., *shape) -> (N, ..., 1, ...)."""
         return a.mean(tuple(range(-len(self.gamma.shape), 0)), keepdims=True)
 
     def forward(self, x, train=True):
-        """(N, ..., *shape) -> the same shape."""
+        """y = γ x̂ + β:  (N, ..., *shape) -> the same shape."""
         leading = x.ndim - len(self.gamma.shape)
         self.expect(x, *("N", "H", "W")[: max(leading, 1)], *self.gamma.shape)
         mean = self.mean(x)

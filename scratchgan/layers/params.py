@@ -1,30 +1,31 @@
-"""The tree of a network's parts, and the flat vector in which all its parameters lie.
+"""Parameters, and the flat vector in which a network stores all of them.
 
-A `Layer` (``base.py``) is a `Module`: it finds its `Param` and its sublayers among its attributes,
-names them by where they stand (``"0.w"`` is w of the first layer), lays their values out in one
-vector ``theta`` and their gradients in another, ``grad``, and copies them out and in.
+A `Layer` (``base.py``) is a `Module`. It finds its parameters (`Param`) and its sublayers among its
+attributes, and names each by where it stands: ``"0.w"`` is w of the first layer. `initialize` puts
+the values of all parameters into one vector ``theta``, and their gradients into another, ``grad``.
 """
 
 import math
+from typing import Any, Self
 
 import numpy as np
 
-from ..backend import get_backend, ops_of
-from .init import zeros
+from ..backend import Array, get_backend, ops_of
+from .init import Initialiser, Shape, zeros
 
-__all__ = ["Module", "Param"]
+FLOATS = ("float32", "float64")
 
 
 class Param:
-    """A learned array ``value`` and the gradient ``grad`` of the loss with respect to it.
+    """A learned array ``value``, and the gradient ``grad`` of the loss with respect to it.
 
-    Both are views into the network's flat vectors once it is initialised: write into them
-    (``p.grad += g``, ``p.value[...] = v``), and do not bind another array to the name.
+    Once the network is initialised, both are views into its flat vectors. Write into them
+    (``p.grad += g``, ``p.value[...] = v``); do not bind another array to the name.
 
     Parameters
     ----------
     value : array, optional
-        The initial value; without it, ``init`` draws one when the network is initialised.
+        The initial value. Without it, ``init`` draws one when the network is initialised.
     grad : array, optional
         Zeros unless given.
     shape : tuple of int
@@ -33,83 +34,75 @@ class Param:
         Draws the initial value; see ``layers/init.py``.
     """
 
-    def __init__(self, value=None, grad=None, *, shape=None, init=zeros):
+    def __init__(
+        self, value: Array = None, grad: Array = None, *,
+        shape: Shape | None = None, init: Initialiser = zeros,
+    ):  # fmt: skip
         if value is None and shape is None:
-            raise ValueError("Param() given neither value nor shape: one of them is wanted")
-        self.value = value = value if value is None else np.asarray(value)
-        self.grad = np.zeros_like(value) if grad is None and value is not None else grad
-        self.shape = tuple(shape) if value is None else value.shape
+            raise ValueError("Param: expected a value or a shape, got neither")
+        self.value: Array = value if value is None else np.asarray(value)
+        self.grad = np.zeros_like(self.value) if grad is None and value is not None else grad
+        self.shape: Shape = tuple(shape or ()) if value is None else np.shape(value)
         self.init = init if value is None else lambda rng, shape: np.array(value)
 
     @property
-    def size(self):
+    def size(self) -> int:
         """Number of entries."""
         return math.prod(self.shape)
 
     def _bind(self, theta, grad):
-        """Become views of the flat vectors theta and grad, each of length ``size``."""
-        self.value, self.grad = theta.reshape(self.shape), grad.reshape(self.shape)
+        """Become views of the first entries of theta and grad; return how many."""
+        self.value, self.grad = (a[: self.size].reshape(self.shape) for a in (theta, grad))
+        return self.size
 
     def __repr__(self):
         return f"Param{self.shape}"
 
 
-class Walk:
-    """What there is in the tree below a module, by key; see `Module.sublayers` and `params`."""
-
-    def __init__(self, module):
-        self.sublayers, self.params = {"": module}, {}
-        for name, part in module.parts().items():
-            if isinstance(part, Module):
-                below = part.walk()
-                self.sublayers |= {f"{name}.{k}".rstrip("."): v for k, v in below.sublayers.items()}
-                self.params |= {f"{name}.{key}": p for key, p in below.params.items()}
-            else:
-                self.params[name] = part
-        self.size = sum(p.size for p in self.params.values())
-
-
 class Module:
-    """What is made of the Params and Modules among its attributes.
+    """Base class of layers: a tree of modules, with parameters at its leaves.
 
-    One that draws random numbers keeps a np.random.Generator as an attribute, too: checkpoints
-    save its state.
+    A module that draws random numbers keeps its np.random.Generator as an attribute, too:
+    checkpoints save the state of each.
 
     Attributes
     ----------
     theta, grad : arrays (size,), or None before `initialize`
         All parameters and all gradients.
-    statistics : tuple of str
-        Names of the attributes that are kept in a checkpoint but not learned.
+    buffers : tuple of str
+        Names of the attributes that are saved in a checkpoint but not learned, such as the running
+        mean of BatchNorm.
     """
 
-    buffers = ()
-    theta = grad = None
+    buffers: tuple[str, ...] = ()
+    theta: Array = None
+    grad: Array = None
 
-    _walked = None  # what `initialize` has found in the tree
+    _tree: Any = None  # a list of what `_walk` yields, kept by `initialize` for all that follows
 
-    def parts(self):
-        """Its own Params and Modules, by attribute name, in order."""
-        found = {}
+    def parts(self) -> dict[str, Any]:
+        """Return the Params and Modules of this module itself, by attribute name, in order."""
+        return dict(_named((vars(self) | {"_tree": None}).items()))
 
-        def look(name, value):
-            if isinstance(value, (Param, Module)):
-                found[name] = value
-            elif isinstance(value, (list, tuple, dict)):
-                items = value.items() if isinstance(value, dict) else enumerate(value)
-                for key, item in items:
-                    look(f"{name}.{key}", item)
+    def sublayers(self) -> dict[str, "Module"]:
+        """Return every module of the tree by its key; this one has the key ``""``."""
+        parts = self._walk() if self._tree is None else self._tree
+        return {"": self} | {key: part for key, part in parts if isinstance(part, Module)}
 
-        for name, value in vars(self).items():
-            look(name, value)
-        return found
+    def params(self) -> dict[str, Param]:
+        """Return every `Param` of the tree by its key, such as ``"0.w"``, in theta's order."""
+        parts = self._walk() if self._tree is None else self._tree
+        return {key: part for key, part in parts if isinstance(part, Param)}
 
-    def sublayers(self):
-        """Every layer of the tree by its key; the layer itself has the key ``""``."""
-        return self.walk().sublayers
+    def _walk(self, prefix=""):
+        """Yield the key and the object of every Param and Module below this one, in order."""
+        for name, part in self.parts().items():
+            yield f"{prefix}{name}", part
+            if isinstance(part, Module):
+                yield from part._walk(f"{prefix}{name}.")
 
-    def rngs(self):
-        """Every np.random.Generator of the tree by its key."""
+    def rngs(self) -> dict[str, np.random.Generator]:
+        """Return every np.random.Generator of the tree by its key."""
         return {
             f"{path}.{name}".lstrip("."): value
             for path, layer in self.sublayers().items()
@@ -117,44 +110,41 @@ class Module:
             if isinstance(value, np.random.Generator)
         }
 
-    def params(self):
-        """Every `Param` of the tree by its key, such as ``"0.w"``, in the order of ``theta``."""
-        return self.walk().params
-
-    def walk(self):
-        """All layers and params of the tree: looked for once, when the network is initialised."""
-        return self._walked or Walk(self)
-
     @property
-    def size(self):
+    def size(self) -> int:
         """Number of learned numbers."""
-        return self.walk().size
+        return sum(p.size for p in self.params().values())
 
     # ---- one flat vector ---------------------------------------------------------------------
 
-    def initialize(self, seed=0, backend="numpy", dtype="float32"):
-        """Draw all parameters, and lay them out in one flat vector ``theta``.
+    def initialize(self, seed: Any = 0, backend: Any = "numpy", dtype: Any = "float32") -> Self:
+        """Draw all parameters, and store them in one flat vector ``theta``.
 
-        Every ``Param.value`` becomes a view of ``theta`` and every ``Param.grad`` a view of
-        ``grad``, so that an optimiser, a checkpoint or a NaN check is one operation on one array.
+        Every ``Param.value`` becomes a view of ``theta``, and every ``Param.grad`` a view of
+        ``grad``. So an optimiser, a checkpoint or a NaN check is one operation on one array.
 
         Parameters
         ----------
         seed : int or np.random.Generator
-        backend : {"auto", "numpy", "cupy"}
+        backend : str or module
+            A name that `get_backend` knows, or what it returns.
         dtype : {"float32", "float64"}
 
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            Another dtype, or one object stands in two places of the network.
         """
-        if str(np.dtype(dtype)) not in ("float32", "float64"):
-            raise ValueError(f"dtype {dtype!r} given, float32 or float64 wanted")
-        self._walked = None
+        if str(np.dtype(dtype)) not in FLOATS:
+            raise ValueError(f"initialize: expected dtype float32 or float64, got {dtype!r}")
         rng, ops = np.random.default_rng(seed), get_backend(backend)
-        params = list(self.params().values())
+        params = [part for _, part in self._walk() if isinstance(part, Param)]
         if len({id(p) for p in params}) < len(params):
-            raise ValueError(f"{self}: a layer stands in it twice; make one object for each place")
+            raise ValueError(f"{self}: one layer is used twice; make an object for each place")
         values = [np.zeros(0), *(np.ravel(p.init(rng, p.shape)) for p in params)]
         theta = ops.asarray(np.concatenate(values), dtype)
         self._bind(theta, ops.xp.zeros_like(theta))
@@ -163,50 +153,65 @@ class Module:
         return self
 
     def reset(self, rng, ops, dtype):
-        """Hook of `initialize`, for each layer: start statistics, seed randomness of its own."""
+        """Set up buffers and random generators; `initialize` calls this for each layer."""
 
     def after_update(self):
-        """Hook of the optimisers, after each step: bring up to date what depends on the weights."""
+        """Update what depends on the weights; optimisers call this for each layer, each step."""
 
     def _bind(self, theta, grad):
-        self.theta, self.grad, self._walked = theta, grad, None
-        start = 0
+        """Become views of the first entries of theta and grad; return how many."""
+        size = 0
         for part in self.parts().values():
-            flat = slice(start, start + part.size)
-            part._bind(theta[flat], grad[flat])
-            start = flat.stop
-        self._walked = Walk(self)
+            size += part._bind(theta[size:], grad[size:])
+        self.theta, self.grad, self._tree = theta[:size], grad[:size], list(self._walk())
+        return size
 
     def __setstate__(self, state):
-        """Of a deep copy: its parameters are views of its own theta."""
+        """Restore a copied or unpickled module: its parameters are views of its own theta."""
         vars(self).update(state)
         if self.theta is not None:
             self._bind(self.theta, self.grad)
 
-    def zero_grad(self):
+    def initialized(self) -> Self:
+        """Return the module itself; raise RuntimeError unless theta holds all its parameters."""
+        if self.theta is None:
+            raise RuntimeError(f"{self} is not initialised: call .initialize(seed) first")
+        shares = ops_of(self.theta).xp.may_share_memory
+        self._tree = list(self._walk())  # again, for a sublayer may have been replaced
+        for key, p in self.params().items():
+            if p.size and (p.value is None or not shares(p.value, self.theta)):
+                raise RuntimeError(
+                    f"{self}: {key} is not in theta: a sublayer was initialised afterwards; "
+                    "call initialize() once, on the outermost network"
+                )
+        return self
+
+    def zero_grad(self) -> None:
         """Set all gradients to zero."""
         if self.theta is None:
-            self.initialized()
+            self.initialized()  # raises, and says what to do
         self.grad.fill(0)
 
-    def state_dict(self):
-        """Parameters and running statistics: key -> NumPy array, each its own copy."""
+    # ---- state -------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Return copies of all parameters and buffers, by key, as NumPy arrays."""
         arrays = self.initialized()._state()
         return {key: np.array(ops_of(a).to_host(a)) for key, a in arrays.items()}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Copy the arrays of a `state_dict` into this network: all of them, or none.
 
         Raises
         ------
         ValueError
-            Keys are missing or unknown, or a shape differs; nothing has been changed then.
+            Keys are missing or unknown, or a shape differs. Then nothing has changed.
         """
         own = self.initialized()._state()
         problems = [f"{key}: missing" for key in own if key not in state]
         problems += [f"{key}: not a part of this network" for key in state if key not in own]
         problems += [
-            f"{key}: shape {np.shape(state[key])} given, {own[key].shape} wanted"
+            f"{key}: expected shape {own[key].shape}, got {np.shape(state[key])}"
             for key in own
             if key in state and np.shape(state[key]) != own[key].shape
         ]
@@ -216,18 +221,19 @@ class Module:
             array[...] = ops_of(array).asarray(state[key], array.dtype)
 
     def _state(self):
+        """The arrays themselves that `state_dict` copies."""
         state = {key: p.value for key, p in self.params().items()}
         for path, layer in self.sublayers().items():
             for name in layer.buffers:
                 state[f"{path}.{name}".lstrip(".")] = getattr(layer, name)
         return state
 
-    def initialized(self):
-        """Itself; an error, unless all parameters are views of ``theta``."""
-        if self.theta is None:
-            raise RuntimeError(f"{self} is not initialised: call .initialize(seed) first")
-        shares = ops_of(self.theta).xp.may_share_memory
-        for key, p in self.params().items():
-            if p.size and not shares(p.value, self.theta):
-                raise RuntimeError(f"{self}: {key} is no view of theta; initialise this last")
-        return self
+
+def _named(items, prefix=""):
+    """Yield the key and the object of each Param and Module, also in lists, tuples and dicts."""
+    for key, value in items:
+        if isinstance(value, (Param, Module)):
+            yield f"{prefix}{key}", value
+        elif isinstance(value, (list, tuple, dict)):
+            inner = value.items() if isinstance(value, dict) else enumerate(value)
+            yield from _named(inner, f"{prefix}{key}.")

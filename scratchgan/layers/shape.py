@@ -5,9 +5,7 @@ import math
 import numpy as np
 
 from ..backend import ops_of
-from .base import Layer, LinearMap, ShapeError
-
-__all__ = ["Dropout", "Flatten", "Reshape", "UpSample2D"]
+from .base import Layer, LinearMap, checked
 
 
 class Reshape(LinearMap):
@@ -19,35 +17,31 @@ class Reshape(LinearMap):
         Without the batch axis.
     """
 
-    def __init__(self, shape):
+    shown = ("shape",)
+
+    def __init__(self, shape: tuple[int, ...]):
         self.shape = tuple(shape)
 
     def apply(self, x):
-        """The same numbers in the same order, grouped differently."""
+        """Group the numbers differently, in the same order."""
         if math.prod(x.shape[1:]) != math.prod(self.shape):
-            raise ShapeError(
-                f"{self}: input of shape {x.shape} given, "
-                f"{math.prod(self.shape)} numbers a sample wanted"
-            )
+            self.refuse(f"{math.prod(self.shape)} numbers per sample", f"input of shape {x.shape}")
         return x.reshape(len(x), *self.shape)
 
     def adjoint(self, dy, in_shape=None):
-        """The grouping that x had; flat, if not told."""
+        """Restore the shape of x; without in_shape, one row per sample."""
         return dy.reshape(in_shape or (len(dy), -1))
-
-    def __repr__(self):
-        return f"{type(self).__name__}({self.shape})"
 
 
 class Flatten(LinearMap):
     """(N, ...) -> (N, all numbers of a sample)."""
 
     def apply(self, x):
-        """The same numbers in one row a sample."""
+        """Put the numbers of each sample into one row, in the same order."""
         return x.reshape(len(x), math.prod(x.shape[1:]))  # -1 fails where the batch is empty
 
     def adjoint(self, dy, in_shape=None):
-        """The grouping that x had; flat, if not told."""
+        """Restore the shape of x; without in_shape, one row per sample."""
         return dy.reshape(in_shape or dy.shape)
 
 
@@ -59,10 +53,11 @@ class UpSample2D(LinearMap):
     factor : int
     """
 
-    def __init__(self, factor=2):
-        if not (isinstance(factor, int) and factor >= 1):
-            raise ValueError(f"UpSample2D(factor={factor!r}) given, an int >= 1 wanted")
-        self.factor = factor
+    shown = ("factor",)
+
+    def __init__(self, factor: int = 2):
+        fits = isinstance(factor, int) and factor >= 1
+        self.factor = checked(fits, self, "an int >= 1", factor=factor)
 
     def apply(self, x):
         """Copy each row, then each column, ``factor`` times."""
@@ -70,19 +65,15 @@ class UpSample2D(LinearMap):
         return x.repeat(self.factor, 1).repeat(self.factor, 2)
 
     def adjoint(self, dy, in_shape=None):
-        """Sum over each square: what was copied forward is added backward."""
-        N, H, W, C = dy.shape
-        f = self.factor
+        """Sum over each square, for in apply it was: each pixel copied into the square."""
+        (N, H, W, C), f = dy.shape, self.factor
         return dy.reshape(N, H // f, f, W // f, f, C).sum((2, 4))
-
-    def __repr__(self):
-        return f"{type(self).__name__}({self.factor})"
 
 
 class Dropout(Layer):
     """In training, y = mask * x / (1 - rate) with P(mask = 0) = rate; else y = x.
 
-    The division keeps the mean of y that of x (the "inverted" form), so that evaluation needs no
+    Because of the division, y has the same mean as x ("inverted" dropout), and evaluation needs no
     correction. Srivastava et al., 2014.
 
     Parameters
@@ -90,17 +81,17 @@ class Dropout(Layer):
     rate : float in [0, 1)
         The share of numbers that is dropped.
     seed : int
-        Of the mask, where the layer is used by itself; `initialize` seeds it anew.
+        Seed of the mask, for a layer that is used by itself; `initialize` replaces it.
     """
 
-    def __init__(self, rate, *, seed=0):
-        if not 0 <= rate < 1:
-            raise ValueError(f"Dropout(rate={rate!r}) given, 0 <= rate < 1 wanted")
-        self.rate = rate
+    shown = ("rate",)
+
+    def __init__(self, rate: float, *, seed: int = 0):
+        self.rate = checked(0 <= rate < 1, self, "0 <= rate < 1", rate=rate)
         self.rng = np.random.default_rng(seed)
 
     def reset(self, rng, ops, dtype):
-        """Each Dropout of a network draws its own numbers."""
+        """Give each Dropout of a network its own random numbers."""
         self.rng = rng.spawn(1)[0]
 
     def forward(self, x, train=True):
@@ -113,10 +104,11 @@ class Dropout(Layer):
         return x * scaled, scaled
 
     def keep(self, shape):
-        """What is not dropped, as bool, drawn on the host: a GPU run drops what the CPU run drops.
+        """Draw which entries stay, as bool, on the host: a GPU run drops the same as a CPU run.
 
-        Of 16 random bits, four from each number that is drawn: that meets the rate to 1/65536 in
-        a small part of the time of floats. (A whole number to compare with: no bits are converted.)
+        It takes 16 random bits an entry, four entries from each number that is drawn. They meet the
+        rate to 1/65536, in a small part of the time that random floats take. (The threshold is a
+        whole number, so that no bits are converted.)
         """
         n = math.prod(shape)
         bits = self.rng.integers(0, 2**64, -(-n // 4), np.uint64).view(np.uint16)[:n]
@@ -129,6 +121,3 @@ class Dropout(Layer):
     def double_backward(self, t, dy, cache):
         """Once the mask is drawn, the layer is linear, and its own transpose."""
         return self.backward(t, cache), None
-
-    def __repr__(self):
-        return f"{type(self).__name__}({self.rate})"

@@ -1,18 +1,20 @@
-"""Losses on logits. Each returns its value and the gradient that starts backprop.
+"""Losses on logits. Each returns its value, and the gradient with which backprop starts.
 
-A discriminator ends in a logit a; D = sigmoid(a) is its belief that a sample is real. Written in
-a, with softplus(a) = log(1 + e^a), nothing can overflow and no slope is lost to rounding:
+A discriminator ends in a logit a, and D = sigmoid(a) is the probability that a sample is real.
+Written in terms of a, with softplus(a) = log(1 + e^a), no loss overflows and no slope is lost to
+rounding:
 
     -log D = softplus(-a)       -log(1 - D) = softplus(a)       d softplus(a)/da = sigmoid(a)
 
-An adversarial loss has two sides, both to be minimised, each a mean over the batch of N:
+An adversarial loss has two sides. Each is to be minimised, and is a mean over the batch of N:
 
     discriminator(real_logits, fake_logits) -> value, dreal, dfake
     generator(fake_logits)                  -> value, dfake
 
-(a relativistic one compares: its generator takes the real logits, too), and a third method,
-``real_probability(logits)``, reads a logit for people to look at: as a probability, where the loss
-has one (``probability``). With a_r and a_f the logits of real and of generated samples:
+The generator side of a relativistic loss takes the real logits, too. A third method,
+``real_probability(logits)``, is for people who watch a run: the probability that a sample is real;
+for a critic, which has none (``probability`` is False), its value. With a_r and a_f the logits of
+real and of generated samples:
 
 =================  ==============================================  ===============================
                    D minimises the mean of                         G minimises the mean of
@@ -26,25 +28,8 @@ relativistic       softplus(-(a_r - a_f))                          softplus(-(a_
 =================  ==============================================  ===============================
 """
 
-from .auxiliary import AuxiliaryClassifier
-from .critics import Hinge, RelativisticPaired, Wasserstein
 from .cross_entropy import binary_cross_entropy, softmax_cross_entropy
-from .probabilities import LeastSquares, Minimax, NonSaturating
+from .games import *  # noqa: F403
+from .games import __all__ as _games
 
-__all__ = [
-    "ADVERSARIAL", "AuxiliaryClassifier", "Hinge", "LeastSquares", "Minimax", "NonSaturating",
-    "RelativisticPaired", "Wasserstein", "adversarial", "binary_cross_entropy",
-    "softmax_cross_entropy",
-]  # fmt: skip
-
-ADVERSARIAL = {
-    "minimax": Minimax, "non-saturating": NonSaturating, "least-squares": LeastSquares,
-    "hinge": Hinge, "wasserstein": Wasserstein, "relativistic": RelativisticPaired,
-}  # fmt: skip
-
-
-def adversarial(name, **options):
-    """The adversarial loss called ``name``, one of the keys of `ADVERSARIAL`."""
-    if name not in ADVERSARIAL:
-        raise ValueError(f"loss {name!r} given, one of {', '.join(ADVERSARIAL)} wanted")
-    return ADVERSARIAL[name](**options)
+__all__ = [*_games, "binary_cross_entropy", "softmax_cross_entropy"]

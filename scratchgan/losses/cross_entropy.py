@@ -2,12 +2,10 @@
 
 import numpy as np
 
-from ..backend import ops_of
-
-__all__ = ["binary_cross_entropy", "softmax_cross_entropy"]
+from ..backend import Array, ops_of
 
 
-def binary_cross_entropy(logits, target):
+def binary_cross_entropy(logits: Array, target: float | Array) -> tuple[Array, Array]:
     """Mean of -target log D - (1 - target) log(1 - D), with D = sigmoid(logits).
 
     Parameters
@@ -19,24 +17,29 @@ def binary_cross_entropy(logits, target):
     -------
     value : scalar
     dlogits : array, the shape of logits
+
+    Raises
+    ------
+    ValueError
+        The target is an array of another shape.
     """
     if np.shape(target) not in ((), logits.shape):
-        raise ValueError(f"target of shape {np.shape(target)} given, {logits.shape} wanted")
+        raise ValueError(f"target: expected shape {logits.shape}, got {np.shape(target)}")
     ops = ops_of(logits)
     if np.shape(target):
         target = ops.asarray(target, logits.dtype)
     return ops.binary_cross_entropy(logits, target)
 
 
-def softmax_cross_entropy(logits, labels):
+def softmax_cross_entropy(logits: Array, labels: Array) -> tuple[Array, Array]:
     """Mean of -log p[label], with p = softmax(logits).
 
     Parameters
     ----------
     logits : array (N, K)
     labels : integer array (N,), values 0 to K - 1
-        The range is looked at on the host only, as in `Embedding`: of labels on a device, the host
-        would have to wait for them.
+        Only labels on the host are checked for their range, as in `Embedding`: for labels on a
+        device, the host would have to wait.
 
     Returns
     -------
@@ -53,9 +56,9 @@ def softmax_cross_entropy(logits, labels):
     xp, on_host = ops.xp, ops.on_host or not isinstance(labels, ops.xp.ndarray)
     labels = np.asarray(labels) if on_host else labels
     if labels.shape != (N,) or labels.dtype.kind not in "iu":
-        raise ValueError(f"labels {labels.dtype} {labels.shape} given, {N} integers wanted")
+        raise ValueError(f"labels: expected {N} integers, got {labels.dtype} {labels.shape}")
     if on_host and N and not 0 <= labels.min() <= labels.max() < K:
-        raise ValueError(f"labels {labels.min()} to {labels.max()} given, 0 to {K - 1} wanted")
+        raise ValueError(f"labels: expected 0 to {K - 1}, got {labels.min()} to {labels.max()}")
     labels = ops.asarray(labels)
     shifted = logits - logits.max(1, keepdims=True)  # (N, K): e^shifted cannot overflow
     e = xp.exp(shifted)

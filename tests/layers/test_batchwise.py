@@ -1,4 +1,4 @@
-"""Layers that look at several samples at once, and noise."""
+"""Pack and MinibatchStd: layers that look at several samples at once."""
 
 import math
 
@@ -36,8 +36,8 @@ def test_a_pack_of_one_and_an_empty_batch():
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ((5, 3), r"Pack\(2\): input of shape \(5, 3\) given, a multiple of 2 samples wanted"),
-        ((4,), r"Pack\(2\): input of shape \(4,\) given, \(N, C\) wanted"),
+        ((5, 3), r"Pack\(2\): expected a multiple of 2 samples, got input of shape \(5, 3\)$"),
+        ((4,), r"Pack\(2\): expected input of shape \(N, C\), got \(4,\)$"),
     ],
 )
 def test_what_cannot_be_packed_is_refused(shape, message):
@@ -47,7 +47,7 @@ def test_what_cannot_be_packed_is_refused(shape, message):
 
 @pytest.mark.parametrize("m", [0, -2, 1.5, "2"])
 def test_a_pack_has_a_whole_number_of_samples(m):
-    with pytest.raises(ValueError, match=r"Pack\(m=.*\) given, an int >= 1 wanted"):
+    with pytest.raises(ValueError, match=r"Pack\(m=.*\): expected an int >= 1, got "):
         Pack(m)
 
 
@@ -93,18 +93,18 @@ def test_a_collapsed_batch_stands_out():
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ((0, 3), r"MinibatchStd\(eps=1e-08\): input of shape \(0, 3\) given, a sample or more"),
-        ((3,), r"MinibatchStd\(eps=1e-08\): input of shape \(3,\) given, \(N, C\) wanted"),
+        ((0, 3), r"expected at least one sample, got input of shape \(0, 3\)$"),
+        ((3,), r"expected input of shape \(N, C\), got \(3,\)$"),
     ],
 )
 def test_what_has_no_deviation_is_refused(shape, message):
-    with pytest.raises(ShapeError, match=message):
+    with pytest.raises(ShapeError, match=r"MinibatchStd\(eps=1e-08\): " + message):
         MinibatchStd().forward(np.zeros(shape))
 
 
 @pytest.mark.parametrize("eps", [0, -1e-8, float("nan")])
 def test_eps_must_be_positive(eps):
-    with pytest.raises(ValueError, match=r"MinibatchStd\(eps=.*\) given, eps > 0 wanted"):
+    with pytest.raises(ValueError, match=r"MinibatchStd\(eps=.*\): expected eps > 0, got "):
         MinibatchStd(eps=eps)
 
 

@@ -61,5 +61,7 @@ def test_the_gradient_goes_through():
 
 @pytest.mark.parametrize("std", [-0.1, float("nan"), float("inf")])
 def test_a_deviation_that_cannot_be_is_refused(std):
-    with pytest.raises(ValueError, match=r"GaussianNoise\(std=.*\) given, a number >= 0 wanted"):
+    with pytest.raises(
+        ValueError, match=r"GaussianNoise\(std=.*\): expected a finite number >= 0, got "
+    ):
         GaussianNoise(std)

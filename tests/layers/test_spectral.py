@@ -214,7 +214,7 @@ def test_the_running_mean_has_the_newest_vectors():
 
 @pytest.mark.parametrize("layer", [ReLU(), Flatten(), Sequential(Dense(2, 2)), Dense, None])
 def test_only_linear_layers_with_weights_can_be_wrapped(layer):
-    with pytest.raises(TypeError, match=r"SpectralNorm\(.*\) given, a Dense or a convolution want"):
+    with pytest.raises(TypeError, match=r"SpectralNorm: expected a Dense or a convolution, got "):
         SpectralNorm(layer)
 
 
@@ -224,7 +224,9 @@ def test_what_is_not_initialised_says_so():
 
 
 def test_a_wrong_shape_is_named():
-    with pytest.raises(ShapeError, match=r"Dense\(3, 2\): input of shape \(1, 4\) given, \(N, 3\)"):
+    with pytest.raises(
+        ShapeError, match=r"Dense\(3, 2\): expected input of shape \(N, 3\), got \(1, 4\)$"
+    ):
         SpectralNorm(Dense(3, 2)).initialize().forward(np.ones((1, 4), "float32"))
 
 

@@ -1,7 +1,6 @@
-"""The tree of layers: keys, flat vectors, seeds, state."""
+"""Param and Module: keys, flat vectors, seeds, state, and what is found once."""
 
 import copy
-import math
 import pickle
 
 import numpy as np
@@ -19,10 +18,13 @@ from scratchgan import (
     ReLU,
     Residual,
     Sequential,
+    SpectralNorm,
     Tanh,
-    init,
 )
 from scratchgan.backend.cpu import ops as numpy_ops
+from scratchgan.gan import Config, build
+from scratchgan.layers.params import Module
+from scratchgan.optim import EMA, SGD
 
 
 def network():
@@ -38,7 +40,7 @@ def network():
 
 KEYS = ["0.w", "0.b", "1.gamma", "1.beta", "2.0.w"]
 KEYS += ["3.1.w", "3.1.b", "3.2.gamma", "3.2.beta", "5.w", "5.b"]
-STATISTICS = ["1.running_mean", "1.running_var"]
+BUFFERS = ["1.running_mean", "1.running_var"]
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def net():
 
 
 def pass_through(net, seed=0):
-    """Forward and backward in training, so that gradients and statistics move."""
+    """Forward and backward in training, so that gradients and buffers move."""
     rng = np.random.default_rng(seed)
     y, cache = net.forward(rng.standard_normal((6, 4, 4, 1)).astype(net.theta.dtype))
     net.backward(rng.standard_normal(y.shape).astype(net.theta.dtype), cache)
@@ -143,7 +145,7 @@ def test_initialising_again_starts_afresh(net):
 def test_a_layer_twice_is_refused():
     dense = Dense(3, 3)
     for net in (Sequential(dense, dense), Sequential(dense, Residual(Tanh(), dense))):
-        with pytest.raises(ValueError, match="stands in it twice"):
+        with pytest.raises(ValueError, match="one layer is used twice"):
             net.initialize()
     assert dense.theta is None
 
@@ -187,13 +189,172 @@ def test_a_copy_is_as_whole_as_the_original(net, twin):
     assert net.theta.any()
 
 
+def test_the_parts_of_a_copy_are_its_own(net):
+    """Also those that `initialize` has found once: they must not lead back to the original."""
+    other = copy.deepcopy(net)
+    assert list(other.params()) == list(net.params())
+    assert list(other.sublayers()) == list(net.sublayers())
+    originals = {id(part) for part in (*net.params().values(), *net.sublayers().values())}
+    assert not originals & {id(p) for p in (*other.params().values(), *other.sublayers().values())}
+    before, state = pass_through(copy.deepcopy(other)), net.state_dict()
+    pass_through(other)
+    SGD(other, lr=0.1).step()
+    assert (pass_through(other) != before).any()
+    np.testing.assert_equal(net.state_dict(), state)
+
+
+def test_a_copy_of_a_part_stands_alone(net):
+    part = copy.deepcopy(net.layers[3])
+    assert list(part.params()) == ["1.w", "1.b", "2.gamma", "2.beta"]
+    part.theta += 1
+    assert all(np.shares_memory(p.value, part.theta) for p in part.params().values())
+    assert not np.shares_memory(part.theta, net.theta)
+    assert part.initialized() is part
+
+
+# ---- the tree is walked once -----------------------------------------------------------------
+
+GAMES = {
+    "plain": {},
+    "mean of G": {"ema": 0.99},
+    "l2": {"l2_generator": 1e-4},
+    "wgan-gp": {"loss": "wasserstein", "penalty": "wgan-gp", "d_norm": "layer", "d_steps": 2},
+    "wgan-gp through BatchNorm": {"model": "dcgan-16x1-w2", "penalty": "wgan-gp"},
+    "r1 and r2": {"loss": "relativistic", "penalty": "r1+r2", "d_norm": "none"},
+    "spectral": {"loss": "hinge", "d_norm": "spectral", "g_optimiser": "sgd"},
+    "clipped": {"loss": "wasserstein", "clip_weights": 0.1, "d_optimiser": "rmsprop"},
+    "several at once": {"pack": 2, "minibatch_std": True, "instance_noise": 0.1},
+    "dcgan": {"model": "dcgan-16x1-w2-up-drop0.3", "d_norm": "spectral", "ema": 0.9},
+    "concat": {"condition": "concat", "classes": 3, "penalty": "r1", "ema": 0.9},
+    "projection": {"condition": "projection", "classes": 3, "d_norm": "spectral"},
+    "classifier": {"condition": "classifier", "classes": 3, "l2_generator": 1e-4},
+}
+
+
+@pytest.mark.filterwarnings("ignore:gradient penalty through BatchNorm")
+@pytest.mark.parametrize("game", GAMES)
+def test_no_training_step_walks_the_tree_again(monkeypatch, game):
+    config = Config(**{"data": "random", "model": "mlp-small", "batch_size": 8} | GAMES[game])
+    size = 16 if "dcgan" in config.model else 28
+    images = np.random.default_rng(0).integers(0, 256, (24, size, size, 1), np.uint8)
+    labels = np.arange(24) % 3 if config.condition else None
+    trainer = build(config, images, "numpy", labels)
+    before = trainer.generator.theta.copy(), trainer.discriminator.theta.copy()
+
+    def walks(self):
+        raise AssertionError(f"{self} is walked in a training step")
+
+    for kind in (Module, Sequential):
+        monkeypatch.setattr(kind, "parts", walks)
+    for _ in range(2):
+        trainer.step()
+    assert (trainer.generator.theta != before[0]).any()
+    assert (trainer.discriminator.theta != before[1]).any()
+
+
+def test_and_the_test_above_would_see_a_walk(monkeypatch, net):
+    monkeypatch.setattr(Sequential, "parts", lambda self: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        network().params()
+    assert list(net.params()) == KEYS
+
+
+def test_an_average_follows_buffers_at_every_depth(net):
+    average = EMA(net, decay=0.5)
+    pass_through(net)
+    average.update()
+    np.testing.assert_array_equal(average.mean.layers[1].running_mean, net.layers[1].running_mean)
+    assert net.layers[1].running_mean.any()
+    assert not np.shares_memory(average.mean.layers[1].running_mean, net.layers[1].running_mean)
+
+
+def test_what_is_found_does_not_keep_a_network_alive():
+    """A network that refers to itself would stay in memory until the garbage collector runs."""
+    import gc
+    import weakref
+
+    net = network().initialize()
+    net.params(), net.sublayers()
+    gone, theta = weakref.ref(net), weakref.ref(net.theta.base)
+    gc.disable()
+    try:
+        del net
+        assert gone() is None and theta() is None
+    finally:
+        gc.enable()
+
+
+def with_more_outputs(net):
+    net.layers[3].layers[1].w = Param(shape=(32, 6))
+    net.layers[3].layers[1].b = Param(shape=(6,))
+    net.layers[3].layers[2].gamma, net.layers[3].layers[2].beta = (
+        Param(np.ones(6)),
+        Param(shape=(6,)),
+    )
+    net.layers[5].w = Param(shape=(6, 1))
+
+
+def with_another_block(net):
+    net.layers[3].layers = (Flatten(), SpectralNorm(Dense(32, 4)))
+
+
+def with_fewer_layers(net):
+    net.layers = (*net.layers[:3], Sequential(Flatten(), Dense(32, 1)))
+
+
+@pytest.mark.parametrize("change", [with_more_outputs, with_another_block, with_fewer_layers])
+def test_initialising_again_finds_what_has_changed_since(net, change):
+    change(net)
+    wanted = network()
+    change(wanted)
+    net.initialize(3), wanted.initialize(3)
+    np.testing.assert_equal(net.state_dict(), wanted.state_dict())
+    assert net.size == net.theta.size == wanted.theta.size
+    params = net.params().values()
+    np.testing.assert_array_equal(np.concatenate([p.value.ravel() for p in params]), net.theta)
+    for part in net.sublayers().values():
+        assert part.initialized().theta.size == part.size
+    np.testing.assert_array_equal(pass_through(net), pass_through(wanted))
+
+
+def test_a_network_of_layers_that_were_initialised_before_binds_them_anew(net):
+    outer = Sequential(net, Tanh()).initialize(1, dtype="float64")
+    assert list(outer.params()) == [f"0.{key}" for key in KEYS]
+    outer.theta[...] = np.arange(outer.size)
+    assert net.layers[5].b.value == outer.size - 1
+    assert net.theta.dtype == "float64" and np.shares_memory(net.theta, outer.theta)
+    assert net.initialized() is net
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        (lambda net: net.layers[3].initialize(), r"3\.1\.w"),
+        (lambda net: net.layers[5].initialize(), r"5\.w"),
+        (lambda net: setattr(net.layers[5], "b", Param(np.zeros(1))), r"5\.b"),
+        (with_another_block, r"3\.1\.layer\.w"),
+    ],
+)
+def test_a_part_that_is_not_in_theta_any_more_is_named(net, change, key):
+    change(net)
+    message = rf"{key} is not in theta: a sublayer was initialised afterwards; call initialize\(\) "
+    for call in (net.state_dict, lambda: net.load_state_dict({}), lambda: SGD(net, lr=0.1)):
+        with pytest.raises(RuntimeError, match=message + "once, on the outermost network$"):
+            call()
+
+
+def test_another_dtype_is_refused():
+    with pytest.raises(ValueError, match="initialize: expected dtype float32 or float64, got 'f2'"):
+        network().initialize(dtype="f2")
+
+
 # ---- state -----------------------------------------------------------------------------------
 
 
-def test_the_state_holds_parameters_and_statistics(net):
+def test_the_state_holds_parameters_and_buffers(net):
     pass_through(net)
     state = net.state_dict()
-    assert sorted(state) == sorted(KEYS + STATISTICS)
+    assert sorted(state) == sorted(KEYS + BUFFERS)
     for key, param in net.params().items():
         np.testing.assert_array_equal(state[key], param.value)
     np.testing.assert_array_equal(state["1.running_var"], net.layers[1].running_var)
@@ -226,9 +387,9 @@ def test_a_loaded_network_computes_the_same(net):
         (lambda s: s.update(what=np.zeros(1)), "what: not a part of this network"),
         (
             lambda s: s.update({"5.w": np.zeros((1, 4))}),
-            r"5\.w: shape \(1, 4\) given, \(4, 1\) wanted",
+            r"5\.w: expected shape \(4, 1\), got \(1, 4\)$",
         ),
-        (lambda s: s.update({"5.b": np.float32(0)}), r"5\.b: shape \(\) given, \(1,\) wanted"),
+        (lambda s: s.update({"5.b": np.float32(0)}), r"5\.b: expected shape \(1,\), got \(\)$"),
         (lambda s: (s.pop("0.b"), s.update(x=0)), r"0\.b: missing; x: not a part"),
     ],
 )
@@ -289,78 +450,5 @@ def test_a_param_of_a_given_gradient():
 
 
 def test_a_param_of_nothing_is_refused():
-    with pytest.raises(ValueError, match="neither value nor shape"):
+    with pytest.raises(ValueError, match="Param: expected a value or a shape, got neither"):
         Param()
-
-
-# ---- initial values --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("draw", "shape", "variance"),
-    [
-        (init.normal(), (100, 300), 0.02**2),
-        (init.normal(0.5), (100, 300), 0.25),
-        (init.he, (100, 300), 2 / 100),
-        (init.he, (4, 4, 20, 60), 2 / (16 * 20)),
-        (init.glorot, (100, 300), 2 / 400),
-        (init.glorot, (4, 4, 20, 60), 2 / (16 * 80)),
-    ],
-)
-def test_initial_values_have_the_variance_of_the_paper(draw, shape, variance):
-    w = draw(np.random.default_rng(0), shape)
-    n = w.size
-    assert w.shape == shape
-    assert abs(w.mean()) < 5 * math.sqrt(variance / n)
-    assert abs(w.var() / variance - 1) < 5 * math.sqrt(2 / n)
-
-
-def test_glorot_is_uniform_within_its_bound():
-    w = init.glorot(np.random.default_rng(0), (20, 40))
-    bound = math.sqrt(6 / 60)
-    assert 0.99 * bound < np.abs(w).max() <= bound
-
-
-@pytest.mark.parametrize(("draw", "value"), [(init.zeros, 0), (init.ones, 1)])
-def test_constants(draw, value):
-    np.testing.assert_array_equal(draw(None, (2, 3)), np.full((2, 3), value))
-
-
-def test_layers_use_the_initialiser_they_are_given():
-    net = Sequential(Dense(300, 300, init=init.normal(3.0)), Dense(300, 10)).initialize()
-    w, b = net.layers[0].w.value, net.layers[0].b.value
-    assert w.std() == pytest.approx(3, rel=0.02)
-    assert not b.any()
-    assert np.abs(net.layers[1].w.value).max() <= math.sqrt(6 / 310) * (1 + 1e-6)
-
-
-# ---- summary ---------------------------------------------------------------------------------
-
-
-def test_summary_is_a_table(capsys, net):
-    state = net.state_dict()
-    assert net.summary((4, 4, 1)) is None
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["layer", "output", "shape", "parameters"]
-    assert lines[1].split()[:2] == ["input", "(4,"]
-    assert "(4, 4, 2)" in lines[2] and lines[2].endswith(" 20")
-    assert lines[-2].startswith("Dense(4, 1)") and lines[-2].endswith(" 5")
-    assert lines[-1].split() == ["total", str(net.size)]
-    assert len(lines) == 3 + len(net.layers)
-    assert len({len(line) for line in lines}) == 1
-    np.testing.assert_equal(net.state_dict(), state)
-
-
-def test_summary_of_a_network_that_starts_with_dense_needs_no_shape(capsys):
-    net = Sequential(Dense(100, 128), LeakyReLU(0.2), Dense(128, 784))
-    net.summary()
-    out = capsys.readouterr().out
-    assert "(100,)" in out
-    assert "12,928" in out
-    assert "114,064" in out
-    assert net.theta is None
-
-
-def test_summary_asks_for_the_shape_where_it_must():
-    with pytest.raises(ValueError, match=r"give input_shape, such as summary\(\(28, 28, 1\)\)"):
-        network().summary()
