@@ -21,8 +21,14 @@ class DataError(ValueError):
     """A data file cannot be used; the message says which, what it holds and what was expected."""
 
 
-class Dataset(NamedTuple):
-    """Images with their labels.
+class _Images(NamedTuple):
+    images: np.ndarray
+    labels: np.ndarray | None
+    name: str
+
+
+class Dataset(_Images):
+    """Images with their labels: a tuple of three, and a digest.
 
     Attributes
     ----------
@@ -31,12 +37,10 @@ class Dataset(NamedTuple):
         uint16 where there are more than 256 classes; None where the file holds no labels.
     name : str
     digest : str or None
-        Fingerprint of a folder's files; None: the arrays themselves tell.
+        Fingerprint of a folder's files. None: the arrays themselves identify the data. It is not
+        part of the tuple.
     """
 
-    images: np.ndarray
-    labels: np.ndarray | None
-    name: str
     digest: str | None = None
 
 

@@ -95,8 +95,9 @@ def load_folder(
     for name in bad:
         del states[name]
     about = repr(images.shape) + "".join(f"{name}\0{state[0]}\0" for name, state in states.items())
-    digest = hashlib.sha256(about.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    return Dataset(images, None, folder.name, digest)
+    dataset = Dataset(images, None, folder.name)
+    dataset.digest = hashlib.sha256(about.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return dataset
 
 
 def _state(path):

@@ -71,7 +71,7 @@ def digit_judge(data: str | Path | None = None, cache: str | Path | None = None)
     DataError
         There is no MNIST.
     """
-    images, labels = _mnist(data, "train")[:2]
+    images, labels, _ = _mnist(data, "train")
     # The name of the first field is that of files made by earlier versions.
     about = json.dumps({"recipe": JUDGE_VERSION, "images": f"{zlib.crc32(images):08x}"})
     path = (Path(cache) if cache else cache_dir()) / "digit_classifier.safetensors"

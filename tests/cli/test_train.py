@@ -92,6 +92,8 @@ def test_the_images_are_known_by_their_digest_or_their_checksum(monkeypatch, dig
     configs = []
     monkeypatch.setattr(module, "train", lambda config, *args, **kwargs: configs.append(config))
     images = np.arange(2 * 28 * 28, dtype=np.uint8).reshape(2, 28, 28, 1)
-    train_from(parsed(), Dataset(images, np.array([0, 1], np.uint8), "name", digest))
+    data = Dataset(images, np.array([0, 1], np.uint8), "name")
+    data.digest = digest
+    train_from(parsed(), data)
     known = digest or f"{zlib.crc32(images):08x}"
     assert [config.data for config in configs] == [f"name (2, 28, 28, 1) {known}"]

@@ -123,11 +123,12 @@ def mean(image):
 
 def test_it_is_an_array_that_cannot_be_changed(put):
     folder = numbered(put, 7)
-    images, labels, name, digest = load_folder(folder, size=8)
+    data = load_folder(folder, size=8)
+    images, labels, name = data
     assert isinstance(images, np.memmap)
     assert (images.dtype, images.shape) == (np.uint8, (7, 8, 8, 3))
     assert images[:, 0, 0, 0].tolist() == list(range(7))
-    assert (labels, name, len(digest)) == (None, folder.name, 16)
+    assert (labels, name, len(data.digest)) == (None, folder.name, 16)
     with pytest.raises(ValueError, match="read-only"):
         images[0] = 77
     taken = images[[3, 1, 3]]
