@@ -97,8 +97,8 @@ def test_a_layer_whose_code_breaks_off_fails_with_its_line(capsys, file):
         ("{file}:net", "4,5", "layer 0: Dense(6, 3): input of shape (4, 5) given, (N, 6) wanted"),
         ("{file}:Picky", "4,6", "Picky': TypeError: missing a required argument: 'size'; name an "),
         ("{file}:Picky", "4,6", "`layer = Picky(...)` in the file, then {file}:layer"),
-        ("{file}:NoCache", "4,6", "(y, cache) wanted"),
-        ("{file}:OfLists", "4,6", "y of <class 'list'>, (y, cache) wanted, y an array"),
+        ("{file}:NoCache", "4,6", "NoCache().forward: expected (y, cache)"),
+        ("{file}:OfLists", "4,6", "expected (y, cache), y an array, got y of <class 'list'>"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_status_2(capsys, file, target, shape, told):
