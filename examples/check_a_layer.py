@@ -12,7 +12,7 @@ from scratchgan.gradcheck import check
 
 
 class Scale(Layer):
-    """The first try. Three things are wrong with its backward; can you see them?"""
+    """A first try. Its backward has three mistakes: can you see them?"""
 
     def __init__(self, columns=6):
         self.scale = Param(np.ones(columns))
@@ -28,8 +28,8 @@ class Scale(Layer):
         return dy * self.scale.value
 
 
-class ScalePutRight(Scale):
-    """The same layer, as ``layers/base.py`` asks for it."""
+class CorrectedScale(Scale):
+    """A corrected `Scale`: it keeps the three rules of ``layers/base.py``."""
 
     def forward(self, x, train=True):
         """y = x * scale."""
@@ -48,12 +48,13 @@ class ScalePutRight(Scale):
 
 
 def main():
-    """Check both."""
-    wrong, right = check(Scale(), (4, 6)), check(ScalePutRight(), (4, 6))
+    """Check both layers and print the reports."""
+    wrong, right = check(Scale(), (4, 6)), check(CorrectedScale(), (4, 6))
     print(wrong)
     print(
-        "\nA mean where a sum belongs, a gradient replaced where it should add up (whether asked\n"
-        "for or not), an input kept on self that the next batch overwrites. Put right:\n"
+        "\nThe three mistakes: dscale is a mean, and should be a sum. It replaces Param.grad, and\n"
+        "should be added, but not with into_params=False. x is kept on self, where the next batch\n"
+        "overwrites it, and should be in the cache. Corrected:\n"
     )
     print(right)
     return 0 if right.passed and not wrong.passed else 1

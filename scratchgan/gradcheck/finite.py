@@ -1,4 +1,4 @@
-"""Derivatives without calculus: differences of function values, with a doubt attached.
+"""Derivatives from differences of function values, each with an estimate of its error.
 
 Central differences at three distances,
 
@@ -31,22 +31,22 @@ SURE = 1e-9  # relative doubt at which no other step is tried
 
 
 def derivative(f, scale=0.0):
-    """df/ds at s = 0, with the doubt about it.
+    """Estimate df/ds at s = 0, and the error of this estimate.
 
     Parameters
     ----------
     f : callable, float -> float
     scale : float
-        The size of the numbers this one will be compared with; doubts far below it do not matter.
+        Size of the numbers that the derivative will be compared with. Doubts far below it do not
+        matter.
 
     Returns
     -------
     value : float
     doubt : float
-        An estimate of the error of ``value``; large at a kink.
+        Estimated error of ``value``; large at a kink.
     """
-    middle = f(0.0)
-    best, least = 0.0, np.inf
+    middle, best, least = f(0.0), 0.0, np.inf
     for h in STEPS:
         pairs = [(f(k * h), f(-k * h)) for k in (1, 2, 3)]
         d = [(up - down) / (2 * k * h) for k, (up, down) in enumerate(pairs, 1)]
@@ -61,18 +61,17 @@ def derivative(f, scale=0.0):
 
 
 def probe(f, x, gradient, rng, every):
-    """Set a gradient beside the differences of f: entry by entry, or in part.
+    """Compare a gradient with differences of f: in every entry, or in some.
 
-    In part means along random directions, each of which sees every entry, and at a few entries
-    by themselves.
+    Some means 8 entries and 4 random directions. Each direction moves all entries at once.
 
     Parameters
     ----------
     f : callable, () -> float
-        Reads x, which is changed under it and put back.
+        Reads x, which is changed and put back between its calls.
     x : array, float64
     gradient : array, the shape of x
-        The claim that is probed.
+        Claimed to be df/dx.
     rng : np.random.Generator
     every : bool
         Whether to visit every entry.
@@ -80,28 +79,26 @@ def probe(f, x, gradient, rng, every):
     Returns
     -------
     places : list of (index tuple or str)
-    claimed, found, doubts : arrays, one number a place
+    claimed, found, doubts : arrays, one number for each place
     """
+
+    def along(place, direction, scale=0.0):
+        start, claim = x[place].copy(), (gradient[place] * direction).sum()
+
+        def moved(s):
+            x[place] = start + s * direction
+            value = f()
+            x[place] = start
+            return value
+
+        return claim, *derivative(moved, scale or abs(claim))
+
     entries = np.arange(x.size) if every else rng.choice(x.size, min(8, x.size), replace=False)
-    random = [rng.standard_normal(x.shape) / np.sqrt(x.size) for _ in range(4)]
-    directions = [] if every else random
-    scale = float(np.abs(gradient).max(initial=0))
-
-    def moved(place, start, amount):
-        x[place] = start + amount
-        value = f()
-        x[place] = start
-        return value
-
     places = [tuple(int(i) for i in np.unravel_index(entry, x.shape)) for entry in entries]
-    rows = [
-        (gradient[i], *derivative(lambda s, i=i, start=x[i]: moved(i, start, s), scale))
-        for i in places
-    ]
-    start = x.copy()
-    for direction in directions:
-        claim = (gradient * direction).sum()
-        along = derivative(lambda s, d=direction: moved(..., start, s * d), abs(claim))
-        rows.append((claim, *along))
-    places += [f"along direction {k}" for k in range(len(directions))]
+    scale = float(np.abs(gradient).max(initial=0))
+    rows = [along(place, 1.0, scale) for place in places]
+    directions = [rng.standard_normal(x.shape) / np.sqrt(x.size) for _ in range(4)]
+    if not every:
+        rows += [along(..., direction) for direction in directions]
+        places += [f"along direction {k}" for k in range(4)]
     return places, *np.array(rows, dtype=float).reshape(-1, 3).T

@@ -1,91 +1,124 @@
-"""What a report says of a layer's code: where it broke off, and which arrays nothing learns."""
+"""Hints: guesses at the mistake behind a failed row, and at the line of code to look at."""
 
-import inspect
-import os
-import sysconfig
 import traceback
+from inspect import isfunction, signature
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
 from ..layers.base import Elementwise, Layer, LinearMap
-from .report import Row
 
-__all__ = ["broken_row", "unlearned"]
+__all__ = ["CURES", "explain", "guess", "unlearned"]
 
-OURS, NUMPY = f"{Path(__file__).parents[1]}{os.sep}", f"{Path(np.__file__).parent}{os.sep}"
-PYTHON = sysconfig.get_path("stdlib") + os.sep
+ADD = "write Param.grad += ..., never Param.grad[...] = ..."
+CURES = {  # what to do where a row of this name fails
+    "forward repeats itself": "draw random numbers from a Generator kept on the layer, and let\n"
+    "forward change nothing that it reads; nothing more can be checked until then",
+    "inputs left alone": "the loss writes into an input: compute in a new array",
+    "x, dy and weights left alone": "forward or backward writes into it: compute in a new array",
+    "double_backward leaves inputs alone": "double_backward writes into it: use a new array",
+    "double_backward twice adds twice": f"leave the cache as it is, and {ADD}",
+    "a cache can be used twice": f"leave the cache as it is, and {ADD}",
+    "two batches in flight": "keep what backward needs in the cache, not on self",
+    'into_params="only"': "add the same gradients as with True; only dx may be left out",
+    "into_params=False": "leave all gradients alone, and return the same dx as with True",
+    "gradients add up": ADD,
+}
+OURS, NUMPY = Path(__file__).parents[1], Path(np.__file__).parent
+PYTHON = Path(traceback.__file__).parent
 
 
-def broken_row(method, error, layer, shape=None):
-    """A row: this method raised. With the line of the user's code, and a hint where there is one.
+def guess(claimed, found):
+    """Guess the mistake from how all entries of a gradient relate to those found by differences."""
+    if not np.isfinite(claimed).all():
+        return "the gradient is not finite: look for a division by zero or an overflow"
+    if not claimed.any():
+        return "the gradient is zero everywhere: it was never added, or got lost on the way"
+    power = found @ found
+    if power < 1e-12 * (claimed @ claimed):
+        return "the true gradient is zero: this term should not be there, or should cancel"
+    ratio = (claimed @ found) / power
+    if np.abs(claimed - ratio * found).max() > 1e-5 * np.abs(claimed).max():
+        wrong = np.abs(claimed - found) > 1e-5 * np.abs(found).max()
+        if wrong.mean() < 0.5:
+            return f"only {wrong.sum()} of {wrong.size} entries differ: look at borders and indices"
+        mistakes = "a missing term, a factor that is not the same for\nevery entry (a slope, say)"
+        return f"entries differ in no simple way: {mistakes}, a transpose, or wrong axes"
+    if abs(ratio + 1) < 1e-5:
+        return "every entry has the wrong sign"
+    return f"every entry is {ratio:.6g} times what it should be: a factor is forgotten or doubled"
+
+
+def explain(error, layer, shape=None):
+    """Return an error's message, the line of code to look at, and a hint where there is one.
 
     Parameters
     ----------
-    method : str
     error : Exception
     layer : Layer
-        Perhaps a network; the method may be that of a layer in it.
+        The error comes from it, or from a layer in it.
     shape : tuple of int, optional
-        Of the input, where the error may come from it.
+        The input shape, if the error may come from it.
     """
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if of_the_user(frame.filename)]
-    place, hint = (own or frames)[-1], ""
-    if own:
-        if shape and isinstance(error, (ValueError, IndexError)):
-            hint = f"\nhint: is {shape} an input shape that the layer takes?"
-    elif isinstance(error, NotImplementedError):
-        hint = declared(place.name)
-    elif refused := uncallable(layer, str(error)):
-        code = refused.__code__
-        place = traceback.FrameSummary(code.co_filename, code.co_firstlineno, code.co_name)
-        hint = declared(code.co_name)
-    at = f"{place.filename}:{place.lineno}: {place.line}"
-    return Row(f"{method} runs", np.inf, 0, f"{type(error).__name__}: {error}\n{at}{hint}")
+    frames, declared, hint = traceback.extract_tb(error.__traceback__), None, ""
+    own = [frame for frame in frames if _of_the_user(frame.filename)]
+    place = (own or frames)[-1]
+    if own and shape and isinstance(error, (ValueError, IndexError)):
+        hint = f"\nhint: is {shape} an input shape that the layer takes?"
+    elif not own and isinstance(error, NotImplementedError):
+        declared = (vars(Layer) | vars(LinearMap) | vars(Elementwise)).get(place.name)
+    elif not own and isinstance(error, TypeError):
+        place, declared = _uncallable(error, layer) or (place, None)
+    if declared:
+        hint = f"\nhint: declare it as {declared.__name__}{signature(declared)}"
+    return f"{type(error).__name__}: {error}\n{place.filename}:{place.lineno}: {place.line}{hint}"
 
 
-def of_the_user(file):
-    """Whether this file of code is neither ours nor NumPy's nor Python's."""
-    pythons = file.startswith((PYTHON, "<")) and "site-packages" not in file
-    return not (pythons or file.startswith((OURS, NUMPY)))
+def _of_the_user(file):
+    """Return whether this file of code is neither the library's nor NumPy's nor Python's."""
+    python = PYTHON in Path(file).parents and "site-packages" not in file
+    return not (python or file.startswith("<") or {OURS, NUMPY} & set(Path(file).parents))
 
 
-def uncallable(layer, message):
-    """The method of ``layer``, or of one in it, that does not take the arguments it was given.
+def _uncallable(error, layer):
+    """Find the method that does not take the arguments it was called with.
 
-    Such an error arises before the method's first line, and no frame leads to it; but the message
-    begins with its name: ``Mine.forward() takes 2 positional arguments but 3 were given``.
+    The error arises before the first line of the method, so no frame of the traceback is the
+    method's own. But the last frame is its caller's, and the caller's code names the method. The
+    first class that has this method (`Layer`, say) declares how it is called.
+
+    Returns
+    -------
+    place : FrameSummary
+        The method's first line.
+    declared : function
+        The method of the first class; or None instead of both, if no method is at fault.
     """
-    name = message.partition("()")[0]
-    for part in layer.sublayers().values():
-        method = getattr(type(part), name.rpartition(".")[2], None)
-        if inspect.isfunction(method) and method.__qualname__ == name:
-            return method
+    *_, (caller, _) = traceback.walk_tb(error.__traceback__)
+    for part, name in product(layer.sublayers().values(), caller.f_code.co_names):
+        methods = [vars(kind)[name] for kind in type(part).__mro__ if name in vars(kind)]
+        if len(methods) < 2 or not all(map(isfunction, methods)):
+            continue
+        arguments, bind = dict(signature(methods[-1]).parameters), signature(methods[0]).bind
+        try:
+            bind(*arguments)
+            if arguments.pop("into_params", None):
+                bind(*arguments, into_params=True)  # it is also called by keyword
+        except TypeError:
+            code = methods[0].__code__
+            return traceback.FrameSummary(code.co_filename, code.co_firstlineno, name), methods[-1]
     return None
 
 
-def declared(name):
-    """A hint: the method as ``layers/base.py`` declares it; nothing if it is none of those."""
-    for kind in (Layer, LinearMap, Elementwise):
-        if name in vars(kind):
-            return f"\nhint: wanted is {name}{inspect.signature(vars(kind)[name])}"
-    return ""
-
-
 def unlearned(layer):
-    """Notes: layers without a `Param` that keep arrays of their own all the same."""
+    """Return a note on each layer without a `Param` that keeps arrays of its own all the same."""
     notes = []
     for part in layer.sublayers().values():
+        arrays = {name: a for name, a in vars(part).items() if isinstance(a, np.ndarray)}
         known = {"theta", "grad", *part.buffers}
-        names = [
-            name
-            for name, value in vars(part).items()
-            if isinstance(value, np.ndarray) and value.dtype.kind == "f" and name not in known
-        ]
-        if names and not part.parts():
-            notes.append(
-                f"{part} has no parameters, but arrays of its own ({', '.join(names)}), which are\n"
-                "not learned: make each a Param, or name it in `buffers`"
-            )
+        own = [name for name, a in arrays.items() if a.dtype.kind == "f" and name not in known]
+        if own and not part.parts():
+            note = f"{part} has no parameters, but arrays of its own ({', '.join(own)}), which are"
+            notes.append(f"{note}\nnot learned: make each a Param, or name it in `buffers`")
     return notes

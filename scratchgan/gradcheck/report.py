@@ -1,24 +1,29 @@
-"""What a check found, in a form a person can read."""
+"""Reports: a table of rows, and how a row comes out of what was found and what was expected."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = ["Report", "Row"]
+from .finite import probe
+from .hints import CURES, guess
+
+__all__ = ["ADJOINT", "FIRST", "SECOND", "KinkError", "Report", "Row"]
+
+FIRST, SECOND, ADJOINT = 1e-7, 1e-6, 1e-12  # allowed errors, relative to the largest entry
 
 
 @dataclass
 class Row:
-    """One check.
+    """One check and its result.
 
     Attributes
     ----------
     check : str
-        What was checked.
+        Name of the check.
     error, tolerance : float
-        Relative; passed means error <= tolerance.
+        Relative to the largest entry. The row passes if error <= tolerance.
     detail : str
-        For a failure: the worst entry, both values, and a hint.
+        If the row fails: the worst entry, the number found and the number expected, and a hint.
     """
 
     check: str
@@ -27,85 +32,102 @@ class Row:
     detail: str = ""
 
     @property
-    def passed(self):
-        """Whether the error is within the tolerance (a NaN is not)."""
+    def passed(self) -> bool:
+        """True if the error is within the tolerance (a NaN is not)."""
         return bool(self.error <= self.tolerance)
 
 
 @dataclass
 class Report:
-    """All checks of one subject; its text is a table.
+    """All checks of one layer, network or loss; its text is a table.
 
     Attributes
     ----------
     subject : str
+        What was checked, for the table's first line.
     rows : list of Row
     notes : list of str
-        What was not checked, and why; what may be a mistake, but not one of backward.
+        Checks that were left out, and why; mistakes that are suspected outside of backward.
     """
 
     subject: str
-    rows: list = field(default_factory=list)
-    notes: list = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
-    def passed(self):
-        """Whether there are rows and each of them passed."""
+    def passed(self) -> bool:
+        """True if there are rows and all of them passed."""
         return bool(self.rows) and all(row.passed for row in self.rows)
 
-    def worst(self, word=""):
-        """The largest error among the rows whose check contains ``word``; 0 if there is none."""
+    def worst(self, word: str = "") -> float:
+        """Return the largest error of the rows whose check contains ``word``; 0 if none does."""
         return max((row.error for row in self.rows if word in row.check), default=0.0)
 
-    def __str__(self):
+    def __str__(self) -> str:
         width = max([len(row.check) for row in self.rows] + [5])
         lines = [f"gradcheck {self.subject}", f"  {'check':{width}}  {'error':>8}  {'allowed':>8}"]
         for row in self.rows:
-            verdict = "ok" if row.passed else "FAILED"
-            lines.append(
-                f"  {row.check:{width}}  {row.error:8.1e}  {row.tolerance:8.0e}  {verdict}"
-            )
+            result = f"{row.error:8.1e}  {row.tolerance:8.0e}  {'ok' if row.passed else 'FAILED'}"
+            lines.append(f"  {row.check:{width}}  {result}")
             lines += [f"      {line}" for line in row.detail.splitlines() if not row.passed]
-        for note in self.notes:
-            lines.append("  note: " + note.replace("\n", "\n        "))
+        lines += ["  note: " + note.replace("\n", "\n        ") for note in self.notes]
         failed = sum(not row.passed for row in self.rows)
         ending = f"{failed} of {len(self.rows)} checks FAILED" if failed else "all passed"
         return "\n".join([*lines, f"  {ending}"])
 
 
-def compare(check, tolerance, places, claimed, found, slack):
-    """A row for gradient entries: the largest difference, less slack, relative to the largest."""
-    difference = np.maximum(np.abs(claimed - found) - slack, 0)
-    size = max(np.abs(claimed).max(initial=0), np.abs(found).max(initial=0))
-    error = float(difference.max(initial=0) / size) if size else 0.0
-    row = Row(check, error if np.isfinite(size) else np.inf, tolerance)
+class KinkError(Exception):
+    """The differences do not settle: there is no derivative here to compare a gradient with."""
+
+
+def gradient_row(what, tolerance, function, x, gradient, rng, size, every=True):
+    """Compare a gradient with differences of ``function``, a sum of this size that reads x."""
+    if np.shape(gradient) != x.shape:
+        return Row(what, np.inf, tolerance, f"expected shape {x.shape}, got {np.shape(gradient)}")
+    # Rounding of the sum, seen through the smallest step. A gradient below this is zero as far as
+    # differences can tell, as is the gradient of a bias in front of a BatchNorm.
+    noise = 1e-9 * size
+    places, claimed, found, doubts = probe(function, x, gradient, rng, every)
+    largest = max(np.abs(claimed).max(initial=0), np.abs(found).max(initial=0))
+    if largest <= noise:
+        return Row(what, 0.0, tolerance)
+    if doubts.max(initial=0) > max(0.1 * tolerance * largest, noise):
+        raise KinkError(what)
+    difference = np.maximum(np.abs(claimed - found) - np.minimum(doubts, noise), 0)
+    error = float(difference.max(initial=0) / largest) if np.isfinite(largest) else np.inf
+    row = Row(what, error, tolerance)
     if not row.passed:
         i = int(np.argmax(np.where(np.isnan(difference), np.inf, difference)))
-        row.detail = (
-            f"worst at {places[i]}: the layer says {claimed[i]:.8g}, differences say {found[i]:.8g}"
-            f"\nhint: {_hint(claimed, found)}"
-        )
+        values = f"expected {found[i]:.8g} (from differences), got {claimed[i]:.8g}"
+        row.detail = f"worst at {places[i]}: {values}\nhint: {guess(claimed, found)}"
     return row
 
 
-def _hint(claimed, found):
-    """A guess at the mistake, from how all entries relate."""
-    if not np.isfinite(claimed).all():
-        return "the gradient is not finite: a division by zero or an overflow"
-    if not claimed.any():
-        return "the gradient is zero everywhere: it was never added, or got lost on the way"
-    power = found @ found
-    if power < 1e-12 * (claimed @ claimed):
-        return "the true gradient is zero: this term should not be there, or should cancel"
-    ratio = (claimed @ found) / power
-    if np.abs(claimed - ratio * found).max() > 1e-5 * np.abs(claimed).max():
-        wrong = np.abs(claimed - found) > 1e-5 * np.abs(found).max()
-        if wrong.mean() < 0.5:
-            return f"only {wrong.sum()} of {wrong.size} entries differ: look at borders and indices"
-        return (
-            "entries differ in no simple way: a missing term, a factor that is not the same for\n"
-            "every entry (a slope, say), a transpose, or the wrong axes"
-        )
-    if abs(ratio + 1) < 1e-5:
-        return "every entry has the wrong sign"
-    return f"every entry is {ratio:.6g} times what it should be: a factor is forgotten or doubled"
+def inner_row(what, a, b, other):
+    """Compare the inner product <a, b> with a number that should equal it."""
+    value, largest = (a * b).sum(), np.linalg.norm(a) * np.linalg.norm(b)
+    error = abs(value - other) / (largest or 1.0)
+    return Row(what, error, ADJOINT, f"left side {value:.16g}, right side {other:.16g}")
+
+
+def same_row(what, names, arrays, expected):
+    """Compare arrays: the largest difference, relative to the largest entry of its array."""
+    row, cure = Row(what, 0.0, ADJOINT), CURES[what.removesuffix(" (evaluation)")]
+    for name, a, e in zip(names, arrays, expected, strict=True):
+        if not (shape := shape_row(what, name, a, e)).passed:
+            return shape
+        difference = np.abs(a - e)
+        error = difference.max(initial=0) / (np.abs(e).max(initial=0) or 1.0)
+        error = error if np.isfinite(error) else np.inf
+        if error > row.error:
+            i = tuple(map(int, np.unravel_index(np.argmax(difference), difference.shape)))
+            worst = f"worst in {name} at {i}: expected {e[i]:.8g}, got {a[i]:.8g}"
+            row.error, row.detail = float(error), f"{worst}\nhint: {cure}"
+    return row
+
+
+def shape_row(what, name, a, like):
+    """Check that ``a`` is an array of the shape of ``like``."""
+    got = f"shape {a.shape}" if isinstance(a, np.ndarray) else type(a)
+    error = 0.0 if got == f"shape {like.shape}" else np.inf
+    return Row(what, error, ADJOINT, f"{name}: expected an array of shape {like.shape}, got {got}")

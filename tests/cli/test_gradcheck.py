@@ -101,11 +101,11 @@ WANTED = "--input-shape: expected sizes, batch axis first (4,6), got "
         ("{file}:Right", "-4,6", WANTED + "'-4,6'"),
         ("{file}:Right", "", WANTED + "''"),
         ("{file}:Right", None, WANTED + "None"),
-        ("{file}:net", "4,5", "layer 0: Dense(6, 3): input of shape (4, 5) given, (N, 6) wanted"),
+        ("{file}:net", "4,5", "layer 0: Dense(6, 3): expected input of shape (N, 6), got (4, 5)"),
         ("{file}:Picky", "4,6", "Picky: TypeError: missing a required argument: 'size'; make an "),
         ("{file}:Picky", "4,6", "`layer = Picky(...)`, in the file; then {file}:layer"),
-        ("{file}:NoCache", "4,6", "(y, cache) wanted"),
-        ("{file}:OfLists", "4,6", "y of <class 'list'>, (y, cache) wanted, y an array"),
+        ("{file}:NoCache", "4,6", "NoCache().forward: expected (y, cache)"),
+        ("{file}:OfLists", "4,6", "expected (y, cache), y an array, got y of <class 'list'>"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_status_2(capsys, file, target, shape, told):

@@ -1,6 +1,6 @@
 """Wrong layers: each is a right one with exactly one mistake, of a kind people really make.
 
-`PLANTED` lists them with what a check should say. Read a class against the layer it is made from.
+`PLANTED` lists them, with the rows that must fail. Compare a class with its base class.
 """
 
 from collections.abc import Callable
@@ -42,9 +42,11 @@ class SignOfDx(Dense):
 
 
 class SignOfBias(Dense):
-    def backward_params(self, dy, cache):
-        self.w.grad += self.weight_grad(cache, dy)
-        self.b.grad -= dy.sum(0)
+    def backward(self, dy, cache, into_params=True):
+        if into_params:
+            self.w.grad += self.weight_grad(cache, dy)
+            self.b.grad -= dy.sum(0)
+        return self.adjoint(dy)
 
 
 class NoTranspose(Dense):
@@ -68,9 +70,11 @@ class Doubled(Dense):
 
 
 class BiasOverWrongAxis(Dense):
-    def backward_params(self, dy, cache):
-        self.w.grad += self.weight_grad(cache, dy)
-        self.b.grad += dy.sum(1)
+    def backward(self, dy, cache, into_params=True):
+        if into_params:
+            self.w.grad += self.weight_grad(cache, dy)
+            self.b.grad += dy.sum(1)
+        return self.adjoint(dy)
 
 
 class WrongShapeOfDx(Conv2D):
@@ -251,7 +255,7 @@ class LastOfEqualLabels(Embedding):
 
 class LearnsLabelsForG(ConcatLabels):
     def backward(self, dy, cache, into_params=True):
-        dh = self.net.backward(dy, cache[3], into_params)
+        dh = self.net.backward(dy, cache[3], bool(into_params))
         self.embedding.backward(dh[:, -cache[1].shape[1] :], cache[2])
         return dh[:, : -cache[1].shape[1]].reshape(cache[0])
 
@@ -329,7 +333,7 @@ class PackOfStrangers(Pack):
         return dy.reshape(in_shape)
 
 
-# ---- bad contract -----------------------------------------------------------------------------
+# ---- broken contract -------------------------------------------------------------------------
 
 
 class KeepsInput(Dense):
@@ -339,8 +343,8 @@ class KeepsInput(Dense):
         self.x = x
         return super().forward(x, train)
 
-    def backward_params(self, dy, cache):
-        super().backward_params(dy, self.x)
+    def backward(self, dy, cache, into_params=True):
+        return super().backward(dy, self.x, into_params)
 
 
 class ReusesBuffer(Tanh):
@@ -354,9 +358,11 @@ class ReusesBuffer(Tanh):
 
 
 class ReplacesGradient(Dense):
-    def backward_params(self, dy, cache):
-        self.w.grad[...] = self.weight_grad(cache, dy)
-        self.b.grad[...] = dy.sum(0)
+    def backward(self, dy, cache, into_params=True):
+        if into_params:
+            self.w.grad[...] = self.weight_grad(cache, dy)
+            self.b.grad[...] = dy.sum(0)
+        return self.adjoint(dy)
 
 
 class DoublesDxForG(Tanh):
@@ -382,20 +388,20 @@ class ChangesXInEvaluation(ReLU):
 
 
 class RebindsGradient(Dense):
-    def backward_params(self, dy, cache):
-        self.w.grad = self.w.grad + self.weight_grad(cache, dy)
-        self.b.grad += dy.sum(0)
+    def backward(self, dy, cache, into_params=True):
+        if into_params:
+            self.w.grad = self.w.grad + self.weight_grad(cache, dy)
+            self.b.grad += dy.sum(0)
+        return self.adjoint(dy)
 
 
 class ReplacesGradientWithoutDx(Dense):
     def backward(self, dy, cache, into_params=True):
-        if into_params:
-            super().backward_params(dy, cache)
-        return self.adjoint(dy)
-
-    def backward_params(self, dy, cache):
+        if into_params != "only":
+            return super().backward(dy, cache, into_params)
         self.w.grad[...] = self.weight_grad(cache, dy)
         self.b.grad[...] = dy.sum(0)
+        return None
 
 
 class WritesIntoDy(LeakyReLU):
@@ -430,14 +436,19 @@ class IgnoresIntoParams(Dense):
         return super().backward(dy, cache, True)
 
 
-class ParamsWithoutBias(Dense):
+class OnlyWithoutBias(Dense):
     def backward(self, dy, cache, into_params=True):
-        if into_params:
-            super().backward_params(dy, cache)
-        return self.adjoint(dy)
-
-    def backward_params(self, dy, cache):
+        if into_params != "only":
+            return super().backward(dy, cache, into_params)
         self.w.grad += self.weight_grad(cache, dy)
+        return None
+
+
+class TakesOnlyForFalse(Dense):
+    """The switch compared with True: "only" adds no gradients then."""
+
+    def backward(self, dy, cache, into_params=True):
+        return super().backward(dy, cache, into_params is True)
 
 
 class ConsumesCache(Tanh):
@@ -533,7 +544,7 @@ class InputInsteadOfTangent(Dense):
 
 class BiasAtSecondOrder(Dense):
     def double_backward(self, t, dy, cache):
-        self.backward_params(dy, t)
+        self.backward(dy, t)
         return self.apply(t), None
 
 
@@ -596,21 +607,21 @@ class UpcastsAtSecondOrder(Tanh):
 
 @dataclass
 class Planted:
-    """A mistake and what a check should say of it.
+    """A mistake, and how the report must show it.
 
     Attributes
     ----------
     wrong, right : type
     arguments : tuple, keywords : dict
-        Of both constructors.
+        Arguments of both constructors.
     shape : tuple
-        Of the input, with the batch axis.
+        The input shape, with the batch axis.
     rows : set of str
-        Checks that must fail; ``*`` stands for anything.
+        Rows that must fail; ``*`` stands for anything.
     says : str
         A part of the report's text.
     around : callable, layer -> Layer
-        Puts the layer into what is checked, where it cannot be checked by itself.
+        Wraps a layer that cannot be checked by itself.
     """
 
     wrong: type
@@ -678,6 +689,7 @@ _WEIGHTS = "<apply(x), dy> = <w, weight_grad(x, dy)>"
 _TANGENT = "<J t, dy> = <t, J^T dy>"
 _UNTOUCHED = "x, dy and weights left alone"
 _TWICE = "a cache can be used twice"
+_ONLY = 'into_params="only"'
 
 PLANTED = [
     _dense(SignOfDx, "dx", _ADJOINT, _TANGENT, says="every entry has the wrong sign"),
@@ -743,13 +755,14 @@ PLANTED = [
     _entries(NeedsNoIntoParams, Tanh, "backward runs", says="TypeError"),
     _entries(ChangesXInEvaluation, ReLU, _UNTOUCHED + " (evaluation)"),
     _dense(RebindsGradient, "gradients stay views"),
-    _dense(ReplacesGradientWithoutDx, "backward_params = backward"),
+    _dense(ReplacesGradientWithoutDx, _ONLY),
     _entries(WritesIntoDy, LeakyReLU, _UNTOUCHED),
     _entries(WritesIntoX, LeakyReLU, _UNTOUCHED),
     _entries(WritesIntoXOnce, ReLU, _UNTOUCHED),
     _dense(TrainsInBackward, _UNTOUCHED),
     _dense(IgnoresIntoParams, "into_params=False"),
-    _dense(ParamsWithoutBias, "backward_params = backward"),
+    _dense(OnlyWithoutBias, _ONLY),
+    _dense(TakesOnlyForFalse, _ONLY),
     _entries(ConsumesCache, Tanh, "backward runs", says="IndexError: pop from empty list"),
     _entries(ScalesCache, Tanh, _TWICE),
     _entries(SpoilsCache, Tanh, _TWICE),

@@ -1,0 +1,226 @@
+"""The layer under test: every promise of ``layers/base.py``, checked.
+
+All in float64, with random inputs, parameters and upstream gradients: with ones or initial values
+many a mistake cancels (the sum over a BatchNorm's output does not depend on its input at all).
+
+    contract        nothing is overwritten, gradients add up, two batches can be in flight
+    first order     S = <f(x), dy>:      dS/dx and dS/dθ from `backward` against differences of S
+    adjoint         <apply(x), dy> = <x, adjoint(dy)> = <w, weight_grad(x, dy)>, to the last digits
+    tangent         <J t, dy> = <t, J^T dy>: `double_backward` against `backward`
+    second order    B = <t, J^T dy>:     dB/dx and dB/dθ against differences of B
+"""
+
+import contextlib
+import copy
+
+import numpy as np
+
+from ..layers.base import LinearMap, ShapeError
+from .hints import explain, unlearned
+from .report import FIRST, SECOND, KinkError, Row, gradient_row, inner_row, same_row, shape_row
+
+__all__ = ["LayerUnderTest"]
+
+FEW = 400  # arrays up to this size, in layers of up to ten times this, are checked in every entry
+
+
+class LayerUnderTest:
+    """A copy of a layer in float64, at a random place, with all that its check needs.
+
+    Letters: x input, t tangent, y output in the mode that is checked, dy upstream gradient. The
+    ``mode`` is the end of the rows' names: "" in training, " (evaluation)" in evaluation.
+    """
+
+    def __init__(self, layer, input_shape, rng, report):
+        self.rng, self.report, self.layer = rng, report, _copy_as(layer, "float64")
+        self.params = self.layer.params()
+        self.inputs = ["t", "dy", "x", *self.params]  # the names of `arrays`
+        for param in self.params.values():
+            inputs = max(np.prod(param.shape[:-1]), 1)
+            param.value += 0.3 * rng.standard_normal(param.shape) / np.sqrt(inputs)
+        self.x, self.t = rng.standard_normal((2, *input_shape))
+        self.random_states = [(g, g.bit_generator.state) for g in self.layer.rngs().values()]
+        self.mode, self.y = "", None
+        report.notes += unlearned(self.layer)
+
+    def check_all(self):
+        """Add all rows to the report. An error in the layer's code becomes a row, too.
+
+        A ShapeError of the first forward is raised: most likely the input shape is wrong.
+        """
+        try:
+            for self.mode in "", " (evaluation)":
+                in_training, self.y = self.y, self.forward(self.x.copy())[0]
+                if in_training is None:
+                    self.dy = self.rng.standard_normal(self.y.shape)
+                if not self.contract() or np.array_equal(self.y, in_training):
+                    return
+                self.first_order()
+                self.adjoint()
+                self.second_order()
+        except Exception as error:
+            shape = self.x.shape if self.y is None else None
+            if isinstance(error, KinkError) or (shape and isinstance(error, ShapeError)):
+                raise
+            self.add(Row(f"{self.stage} runs", np.inf, 0, explain(error, self.layer, shape)))
+
+    # ---- one call of the layer ---------------------------------------------------------------
+
+    def forward(self, x, layer=None):
+        """Return y and the cache, computed with the same random numbers every time."""
+        for rng, state in self.random_states:
+            rng.bit_generator.state = state
+        self.stage = "forward"
+        result = (layer or self.layer).forward(x, not self.mode)
+        pair = isinstance(result, tuple) and len(result) == 2
+        if not (pair and isinstance(result[0], np.ndarray)):
+            got = f"y of {type(result[0])}" if pair else type(result)
+            raise ShapeError(f"{self.layer}.forward: expected (y, cache), y an array, got {got}")
+        self.stage = "backward"  # the stage of all that follows, unless it says otherwise
+        return result
+
+    def backward(self, cache, start=0.0, **switch):
+        """Return [dx, dθ...], where all gradients in the flat vector have been ``start`` before."""
+        self.layer.grad[...] = start
+        dx = self.layer.backward(self.dy, cache, **switch)
+        return copy.deepcopy([dx, *self.grads()])
+
+    def tangent(self, cache):
+        """Return [J t, dB/dx, dB/dθ...]; dB/dθ comes on top of the gradients there are."""
+        jt, bend = self.layer.double_backward(self.t, self.dy, cache)
+        return copy.deepcopy([jt, np.zeros_like(self.x) if bend is None else bend, *self.grads()])
+
+    def grads(self):
+        """Return the gradients of all parameters."""
+        return [p.grad for p in self.params.values()]
+
+    def arrays(self):
+        """Return all arrays that the layer reads: t, dy, x and the values of its parameters."""
+        return [self.t, self.dy, self.x, *(p.value for p in self.params.values())]
+
+    # ---- rows --------------------------------------------------------------------------------
+
+    def add(self, row):
+        """Add a row to the report; return whether it passed."""
+        self.report.rows.append(row)
+        return row.passed
+
+    def same(self, what, names, arrays, expected):
+        """Add a row: these arrays should be equal up to the order of summation."""
+        return self.add(same_row(what + self.mode, names, arrays, expected))
+
+    def gradients(self, what, tolerance, claimed, y, function):
+        """Add a row for x and one for each parameter: gradients of <y, dy> against differences."""
+        size = np.linalg.norm(y) * np.linalg.norm(self.dy)
+        for key, a, g in zip(self.inputs[2:], self.arrays()[2:], claimed, strict=True):
+            name, every = f"{what}{key}{self.mode}", max(a.size, self.layer.size // 10) <= FEW
+            self.add(gradient_row(name, tolerance, function, a, g, self.rng, size, every))
+
+    def contract(self):
+        """Check what a right gradient alone does not promise; return whether to go on."""
+        x, dy, given, before = self.x, self.dy, self.arrays(), copy.deepcopy(self.arrays())
+        y, cache = self.forward(x)
+        right = self.backward(cache)
+        self.same("x, dy and weights left alone", self.inputs, given, before)
+        for array, start in zip(given, before, strict=True):
+            array[...] = start
+        if not (shape := shape_row("dx has the shape of x" + self.mode, "dx", right[0], x)).passed:
+            return self.add(shape)
+        for key, param in self.params.items():
+            if not np.may_share_memory(param.grad, self.layer.grad):
+                detail = f"hint: backward binds {key}.grad to another array: write += into it"
+                return self.add(Row("gradients stay views" + self.mode, np.inf, 0, detail))
+        again = self.forward(x)[0]
+        if not self.same("forward repeats itself", ["y", "y"], [y, again], [self.y, self.y]):
+            return False
+
+        names = ["dx", *(f"d{key}" for key in self.params)]
+        _, cache = self.forward(x)
+        self.backward(cache)
+        self.same("a cache can be used twice", names, self.backward(cache), right)
+
+        _, cache = self.forward(x)
+        _, other = self.forward(self.rng.standard_normal(x.shape))
+        self.layer.backward(self.rng.standard_normal(dy.shape), other)
+        self.same("two batches in flight", names, self.backward(cache), right)
+
+        _, cache = self.forward(x)
+        self.layer.grad[...] = flat = self.rng.standard_normal(self.layer.size)
+        start = copy.deepcopy(self.grads())
+        found = self.backward(cache, flat, into_params=False)
+        self.same("into_params=False", names, found, [right[0], *start])
+        if self.params:
+            found = self.backward(cache, flat)[1:]
+            total = [grad + g for grad, g in zip(start, right[1:], strict=True)]
+            self.same("gradients add up", names[1:], found, total)
+            only = self.backward(cache, flat, into_params="only")[1:]
+            self.same('into_params="only"', names[1:], only, found)
+        self.dtypes()
+        return True
+
+    def dtypes(self):
+        """Add a row: if all that goes in is float32, all that comes out is float32."""
+        single = _copy_as(self.layer, "float32")
+        x, dy = self.x.astype("float32"), self.dy.astype("float32")
+        y, cache = self.forward(x, single)
+        found = {"y": y, "dx": single.backward(dy, cache)}
+        found |= {f"d{key}": p.grad for key, p in single.params().items()}
+        with contextlib.suppress(NotImplementedError):
+            self.stage = "double_backward"
+            jt, bend = single.double_backward(x, dy, cache)
+            found |= {"J t": jt, "dB/dx": y if bend is None else bend}
+        dtypes = {name: getattr(a, "dtype", type(a)) for name, a in found.items()}
+        wrong = [f"{name} is {dtype}" for name, dtype in dtypes.items() if dtype != np.float32]
+        self.add(Row("float32 stays float32" + self.mode, len(wrong), 0, ", ".join(wrong)))
+
+    def first_order(self):
+        """Check dS/dx and dS/dθ for S = <f(x), dy>."""
+        y, cache = self.forward(self.x)
+        claimed = self.backward(cache)
+        self.gradients("d", FIRST, claimed, y, lambda: (self.forward(self.x)[0] * self.dy).sum())
+
+    def adjoint(self):
+        """Check the identity of linear maps, if the layer is one; it is the same in evaluation."""
+        layer, x, dy = self.layer, self.x, self.dy
+        if self.mode or not isinstance(layer, LinearMap):
+            return
+        right = {"<x, adjoint(dy)>": (x * layer.adjoint(dy, x.shape)).sum()}
+        if layer.w is not None:
+            right["<w, weight_grad(x, dy)>"] = (layer.w.value * layer.weight_grad(x, dy)).sum()
+        for what, value in right.items():
+            self.add(inner_row(f"<apply(x), dy> = {what}", layer.apply(x), dy, value))
+
+    def second_order(self):
+        """Check dB/dx and dB/dθ for B = <J t, dy> = <t, J^T dy>, which needs only `backward`."""
+
+        def B():  # noqa: N802
+            _, cache = self.forward(self.x)
+            return (self.layer.backward(self.dy, cache, into_params=False) * self.t).sum()
+
+        given, before = self.arrays(), copy.deepcopy(self.arrays())
+        _, cache = self.forward(self.x)
+        self.layer.zero_grad()
+        self.stage = "double_backward"
+        try:
+            jt, *claimed = self.tangent(cache)
+        except NotImplementedError:
+            note = "no double_backward: the second order was not checked"
+            self.report.notes += [] if self.mode else [note]
+            return
+        for name, a, like in ("J t", jt, self.dy), ("dB/dx", claimed[0], self.x):
+            if not (shape := shape_row(f"shape of {name}{self.mode}", name, a, like)).passed:
+                return self.add(shape)
+        self.same("double_backward leaves inputs alone", self.inputs, given, before)
+        expected = [jt, claimed[0], *(2 * g for g in claimed[1:])]
+        names = ["J t", "dB/dx", *(f"dB/d{key}" for key in self.params)]
+        self.same("double_backward twice adds twice", names, self.tangent(cache), expected)
+        self.add(inner_row("<J t, dy> = <t, J^T dy>" + self.mode, jt, self.dy, B()))
+        self.gradients("second order d", SECOND, claimed, jt, B)
+
+
+def _copy_as(layer, dtype):
+    """Return a copy in another dtype, with the values of ``layer`` if it has any."""
+    twin = copy.deepcopy(layer).initialize(0, dtype=dtype)
+    if layer.theta is not None:
+        twin.load_state_dict(layer.state_dict())
+    return twin
