@@ -1,4 +1,4 @@
-"""What all commands share: the layout of ``--help``, ``--backend``, the exit status of an error."""
+"""Shared parts of the commands: the layout of ``--help``, ``--backend``, the exit status."""
 
 import argparse
 import sys

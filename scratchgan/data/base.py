@@ -1,4 +1,4 @@
-"""What all readers of data files share: an error, a result, and a bounded read."""
+"""Shared parts of the data readers: an error, a result, and a bounded read."""
 
 import math
 import os

@@ -45,7 +45,7 @@ LABEL_WIDTH = 10  # numbers in the embedding of a label that is part of a networ
 
 @dataclass(frozen=True)
 class DiscriminatorOptions:
-    """What a game asks of its discriminator.
+    """Requests of a game to its discriminator.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ SAMPLES = 10_000  # as many as MNIST has test images
 
 
 class Score(NamedTuple):
-    """What `score_run` measures.
+    """Measures of `score_run`.
 
     Attributes
     ----------
