@@ -233,10 +233,9 @@ class Regulariser:
         if name not in PENALTIES:
             raise ValueError(f"penalty: expected one of {', '.join(PENALTIES)}, got {name!r}")
         checked(weight is None or weight > 0, self, "a penalty weight > 0", weight=weight)
-        checked(every >= 1, self, "a number of steps >= 1", every=every)
+        self.every = checked(every >= 1, self, "a number of steps >= 1", every=every)
         make, self.points = PENALTIES[name]
         self.penalty = make() if weight is None else make(weight)
-        self.every = every
 
     def __call__(self, net, real, fake, rng, step, with_labels=lambda x: x):
         """Return the penalty's value, and add its gradient to ``net.grad``.

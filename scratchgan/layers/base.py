@@ -35,19 +35,6 @@ class ShapeError(ValueError):
     """An array has the wrong shape or dtype; the message names the layer and what it expects."""
 
 
-def checked(fits: bool, owner: object, expected: str, **option: Any) -> Any:
-    """Return the value of a constructor's option; raise ValueError unless it fits.
-
-    ``checked(rate < 1, self, "rate < 1", rate=rate)`` in a Dropout returns the rate, or says
-    "Dropout(rate=2): expected rate < 1, got 2".
-    """
-    ((name, value),) = option.items()
-    if not fits:
-        call = f"{type(owner).__name__}({name}={value!r})"
-        raise ValueError(f"{call}: expected {expected}, got {value!r}")
-    return value
-
-
 class Layer(Module):
     """A function with parameters: the Params and Layers among its attributes, see ``params.py``.
 
@@ -222,3 +209,16 @@ class Elementwise(Layer):
         """B = sum of f'(x) t dy:  J t = f'(x) t,  dB/dx = f''(x) t dy."""
         d2f = self.d2f(cache)
         return self.df(cache) * t, None if d2f is None else d2f * t * dy
+
+
+def checked(fits: bool, owner: object, expected: str, **option: Any) -> Any:
+    """Return the value of a constructor's option; raise ValueError unless it fits.
+
+    ``checked(rate < 1, self, "rate < 1", rate=rate)`` in a Dropout returns the rate, or says
+    "Dropout(rate=2): expected rate < 1, got 2".
+    """
+    ((name, value),) = option.items()
+    if not fits:
+        call = f"{type(owner).__name__}({name}={value!r})"
+        raise ValueError(f"{call}: expected {expected}, got {value!r}")
+    return value

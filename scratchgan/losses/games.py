@@ -121,9 +121,8 @@ class Wasserstein:
 
     def generator(self, fake_logits: Array) -> tuple[Array, Array]:
         """Return -mean a(G(z)) and its gradient, which is the same everywhere: it cannot vanish."""
-        return -fake_logits.mean(), -ops_of(fake_logits).xp.ones_like(
-            fake_logits
-        ) / fake_logits.size
+        dfake = -ops_of(fake_logits).xp.ones_like(fake_logits) / fake_logits.size
+        return -fake_logits.mean(), dfake
 
     def real_probability(self, logits: Array) -> Array:
         """Return the critic's value: a critic has no probability."""
