@@ -8,8 +8,6 @@ from . import losses, penalties
 from .gan.models import model
 from .layers import *
 
-__all__ = ["Labelled", "layer_cases", "loss_cases", "network_cases", "penalty_cases"]
-
 
 class Labelled(Layer):
     """y = net((x, labels)) with fixed labels: gradcheck can give it x alone.

@@ -11,8 +11,6 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
-__all__ = ["PathLike", "read_arrays", "remove_leftovers", "write_arrays", "write_atomically"]
-
 PathLike = str | os.PathLike[str]
 ABOUT = "scratchgan"  # in a file's metadata, the key of the text about its arrays
 CHECKSUM = "crc32"  # the name of one more array, the checksum

@@ -117,14 +117,14 @@ NEED_CUPY = ("conv", "gemm", "graph", "launch", "ops")
 
 
 def public_objects():
-    """Every function and class in the ``__all__`` of the package or of one of its modules."""
+    """Every function and class of the package whose name does not begin with an underscore."""
     names = [m.name for m in pkgutil.walk_packages(scratchgan.__path__, "scratchgan.")]
     skip = ("__main__", *(f"backend.cuda.{name}" for name in NEED_CUPY))
     modules = [importlib.import_module(n) for n in names if not n.endswith(skip)]
     for module in [scratchgan, *modules]:
-        for name in getattr(module, "__all__", []):
-            value = getattr(module, name)
-            if inspect.isfunction(value) or inspect.isclass(value):
+        for name, value in vars(module).items():
+            own = getattr(value, "__module__", None) == module.__name__
+            if own and name[0] != "_" and (inspect.isfunction(value) or inspect.isclass(value)):
                 yield f"{module.__name__}.{name}", value
 
 

@@ -8,8 +8,6 @@ from typing import Any
 from ..backend import NAMES, BackendError
 from ..runs import DivergenceError, Stopped
 
-__all__ = ["HelpFormatter", "add_backend", "exit_status"]
-
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
     """Print the description as it is written, and each default unless it is None or False."""

@@ -5,8 +5,6 @@ import argparse
 from . import gradcheck, sample, score
 from .common import HelpFormatter, exit_status
 
-__all__ = ["main"]
-
 
 def main(argv: list[str] | None = None) -> int:
     """Parse the command line, run the command, return the exit status.

@@ -13,8 +13,6 @@ from ..gan import PRESETS, Config, Trainer, preset_options
 from ..runs import train
 from .common import HelpFormatter, add_backend
 
-__all__ = ["parser", "train_from", "train_on_mnist"]
-
 
 def parser(
     description: str, models: list[str], out: str, steps: int, save_every: int = 500, **own: Any

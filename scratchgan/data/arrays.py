@@ -10,8 +10,6 @@ from ..files import PathLike
 from .base import DataError, Dataset, open_data, read_payload
 from .batches import to_uint8
 
-__all__ = ["load_images"]
-
 HEADER_BYTES = 1 << 14  # longer than any header that NumPy agrees to parse
 WANTED = "expected images (N, H, W) or (N, H, W, C) with C from 1 to 4"
 

@@ -11,8 +11,6 @@ import numpy as np
 
 from ..files import PathLike
 
-__all__ = ["MAX_BYTES", "DataError", "Dataset", "open_data", "read_payload"]
-
 MAX_BYTES = 4 << 30
 CHUNK = 1 << 20
 

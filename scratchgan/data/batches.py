@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Batches", "to_uint8", "to_unit"]
-
 
 def to_unit(images: np.ndarray) -> np.ndarray:
     """Map bytes to [-1, 1].

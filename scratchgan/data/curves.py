@@ -4,8 +4,6 @@ import numpy as np
 
 from .toys import blur, check_count
 
-__all__ = ["swiss_roll", "two_moons"]
-
 
 def swiss_roll(n: int, rng: np.random.Generator, *, noise: float = 0.05) -> np.ndarray:
     """Draw from a spiral of one and a half turns: (2 a / 4.5 pi) (cos a, sin a) + noise.

@@ -18,8 +18,6 @@ from .base import DataError, Dataset
 from .mnist import cache_dir
 from .pictures import MAX_PIXELS, SUFFIXES, decode, find_pictures
 
-__all__ = ["load_folder"]
-
 VERSION = 1  # of the cache: add one whenever `decode` changes a pixel
 WORKERS = min(8, os.cpu_count() or 1)  # at most 8: each may hold a picture of 256 MB
 AT_ONCE = 128  # files given to the threads at a time: bounds the images in memory

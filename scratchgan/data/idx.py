@@ -9,8 +9,6 @@ import numpy as np
 from ..files import PathLike, write_atomically
 from .base import DataError, open_data, read_payload
 
-__all__ = ["read_idx", "write_idx"]
-
 UNSIGNED_BYTE = 0x08
 
 

@@ -13,8 +13,6 @@ from ..files import PathLike
 from .base import DataError, Dataset
 from .idx import read_idx, write_idx
 
-__all__ = ["cache_dir", "mnist"]
-
 PREFIX = {"train": "train", "test": "t10k"}
 TRAIN_IMAGES, TRAIN_DIGITS = 60_000, 1_500
 TIMEOUT = 3.0  # seconds

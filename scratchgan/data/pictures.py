@@ -8,8 +8,6 @@ from PIL import Image, ImageOps
 
 from .base import DataError, open_data
 
-__all__ = ["MAX_PIXELS", "SUFFIXES", "decode", "find_pictures"]
-
 MAX_PIXELS = 64_000_000
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 # Without this list Pillow tries every format it knows, down to PostScript, whatever the suffix is.

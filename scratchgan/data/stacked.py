@@ -5,8 +5,6 @@ import numpy as np
 from .base import Dataset
 from .toys import check_count
 
-__all__ = ["stacked"]
-
 
 def stacked(images: np.ndarray, labels: np.ndarray, n: int, rng: np.random.Generator) -> Dataset:
     """Put three random digits into the red, green and blue of every image.

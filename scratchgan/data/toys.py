@@ -8,8 +8,6 @@ import math
 
 import numpy as np
 
-__all__ = ["grid", "grid_modes", "ring", "ring_modes"]
-
 
 def ring(
     n: int, rng: np.random.Generator, *, modes: int = 8, radius: float = 1.0, sigma: float = 0.01

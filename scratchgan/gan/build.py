@@ -14,8 +14,6 @@ from .models import model
 from .source import DataSource
 from .trainer import Trainer
 
-__all__ = ["build", "make_generator", "z_dim"]
-
 
 def build(
     config: Config, images: np.ndarray, backend: str | ModuleType = "auto",

@@ -9,8 +9,6 @@ from ..optim import OPTIMISERS
 from ..penalties import PENALTIES
 from .discriminator import CONDITIONS, NORMS
 
-__all__ = ["Config", "option"]
-
 
 def option(
     default: Any, help: str, group: str, choices: Any = None, least: Any = None, preset=False

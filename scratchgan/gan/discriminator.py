@@ -34,10 +34,6 @@ from ..layers import (  # isort: skip
 )  # fmt: skip
 from ..layers.init import normal
 
-__all__ = [
-    "CONDITIONS", "LABEL_WIDTH", "NORMS", "PLAIN", "DiscriminatorOptions", "make_discriminator",
-]  # fmt: skip
-
 NORMS = ("model", "layer", "spectral", "none")
 CONDITIONS = ("concat", "projection", "classifier")
 LABEL_WIDTH = 10  # numbers in the embedding of a label that is part of a network's input

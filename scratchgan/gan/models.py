@@ -11,8 +11,6 @@ from ..layers import (  # isort: skip
 from ..layers.init import normal
 from .discriminator import PLAIN
 
-__all__ = ["MODELS", "Model", "dcgan", "dcgan_name", "model"]
-
 
 class Model(NamedTuple):
     """A pair of networks that play against each other.

@@ -10,8 +10,6 @@ from typing import Any, NamedTuple
 
 from .config import Config
 
-__all__ = ["PRESETS", "PRESET_FIELDS", "Preset", "preset_options"]
-
 PRESET_FIELDS = [f.name for f in fields(Config) if f.metadata.get("preset")]
 
 

@@ -14,8 +14,6 @@ import numpy as np
 from ..backend import get_backend
 from ..data import Batches, to_unit
 
-__all__ = ["DataSource", "draw_noise"]
-
 
 class DataSource:
     """Images, labels and noise for a trainer.

@@ -18,8 +18,6 @@ from ..optim import EMA, Optimiser
 from ..penalties import Regulariser, l2
 from .source import DataSource
 
-__all__ = ["Step", "Trainer", "generate"]
-
 
 class Step(NamedTuple):
     """Losses and D's judgement in one training step, as scalars of the backend.

@@ -9,8 +9,6 @@ from ..layers.base import Layer
 from .layer import LayerUnderTest
 from .report import FIRST, KinkError, Report, Row, gradient_row, same_row
 
-__all__ = ["check", "check_loss"]
-
 TRIES = 5  # random inputs to try, for the differences can straddle a kink
 NO_LIMIT = "differences do not settle: not differentiable here, or not the same at every call"
 

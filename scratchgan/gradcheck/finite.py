@@ -24,8 +24,6 @@ mean lies from either slope. The doubt is this, or the disagreement of the two m
 
 import numpy as np
 
-__all__ = ["derivative", "probe"]
-
 STEPS = (1e-4, 1e-5, 1e-6, 1e-3)  # the last for functions whose rounding noise is large
 SURE = 1e-9  # relative doubt at which no other step is tried
 

@@ -9,8 +9,6 @@ import numpy as np
 
 from ..layers.base import Elementwise, Layer, LinearMap
 
-__all__ = ["CURES", "explain", "guess", "unlearned"]
-
 ADD = "write Param.grad += ..., never Param.grad[...] = ..."
 CURES = {  # what to do where a row of this name fails
     "forward repeats itself": "draw random numbers from a Generator kept on the layer, and let\n"

@@ -19,8 +19,6 @@ from ..layers.base import LinearMap, ShapeError
 from .hints import explain, unlearned
 from .report import FIRST, SECOND, KinkError, Row, gradient_row, inner_row, same_row, shape_row
 
-__all__ = ["LayerUnderTest"]
-
 FEW = 400  # arrays up to this size, in layers of up to ten times this, are checked in every entry
 
 

@@ -7,8 +7,6 @@ import numpy as np
 from .finite import probe
 from .hints import CURES, guess
 
-__all__ = ["ADJOINT", "FIRST", "SECOND", "KinkError", "Report", "Row"]
-
 FIRST, SECOND, ADJOINT = 1e-7, 1e-6, 1e-12  # allowed errors, relative to the largest entry
 
 

@@ -14,8 +14,6 @@ from ..layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, ReLU, Sequentia
 from ..losses import softmax_cross_entropy
 from ..optim import Adam, cosine
 
-__all__ = ["digit_classifier", "embed", "fit_classifier", "predict", "predict_from"]
-
 WIDTH = 256  # length of a feature vector
 HALVE = {"kernel": 4, "stride": 2, "padding": 1, "bias": False}
 

@@ -7,8 +7,6 @@ against other real samples.
 
 import numpy as np
 
-__all__ = ["frechet_distance", "precision_recall"]
-
 
 def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
     """Distance between Gaussians fitted to the real and the fake features: the FID.

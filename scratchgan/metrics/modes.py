@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["ModeCount", "count_classes", "count_modes"]
-
 
 class ModeCount(NamedTuple):
     """Result of `count_modes`.

@@ -5,8 +5,6 @@ from matplotlib.figure import Figure
 
 from ..files import PathLike, write_atomically
 
-__all__ = ["loss_curves"]
-
 BLUE, ORANGE = "#0072B2", "#D55E00"  # told apart by colour-blind readers too
 
 

@@ -5,8 +5,6 @@ from matplotlib.figure import Figure
 
 from ..files import PathLike, write_atomically
 
-__all__ = ["field_frame"]
-
 
 def field_frame(
     path: PathLike, real: np.ndarray, fake: np.ndarray, field: np.ndarray,

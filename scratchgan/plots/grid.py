@@ -8,8 +8,6 @@ from PIL import Image
 
 from ..files import PathLike, write_atomically
 
-__all__ = ["sample_grid", "save_animation", "save_image"]
-
 
 def sample_grid(
     images: np.ndarray, columns: int | None = None, margin: int = 2, zoom: int = 2

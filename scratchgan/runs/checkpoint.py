@@ -19,11 +19,6 @@ from ..gan import Config, Trainer, make_generator
 from ..layers import Layer
 from .monitor import DivergenceError
 
-__all__ = [
-    "CheckpointError", "load_checkpoint", "load_generator", "read_checkpoint", "restore",
-    "save_checkpoint",
-]  # fmt: skip
-
 VERSION = 1  # of the file's format
 CHECKPOINT = "checkpoint.safetensors"  # its name in the folder of a run
 OPTIMISERS = ("g_optimiser", "d_optimiser")

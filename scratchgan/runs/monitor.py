@@ -10,8 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["DivergenceError", "Monitor", "spread", "waited_for_cores"]
-
 THREADS = ("SCRATCHGAN_THREADS", "OPENBLAS_NUM_THREADS")
 
 

@@ -28,8 +28,6 @@ from .monitor import Monitor, spread
 from .steps import stepper_for
 from .stopping import asked_to_stop
 
-__all__ = ["Stopped", "samples_of_classes", "train"]
-
 COLUMNS = ("step", "epoch", "d_loss", "g_loss", "d_real", "d_fake", "images_per_second")
 METRICS_EVERY = 10  # steps
 FIXED = 64  # samples in a grid

@@ -20,8 +20,6 @@ from ..gan import draw_noise, generate, z_dim
 from ..layers import Sequential
 from .checkpoint import load_generator
 
-__all__ = ["Score", "digit_judge", "real_digits", "score_run"]
-
 JUDGE_VERSION = 1  # to be raised when the judge or its training changes: then old ones are not used
 SAMPLES = 10_000  # as many as MNIST has test images
 

@@ -10,8 +10,6 @@ import sys
 from ..backend import ops_of
 from ..gan.trainer import Step, Trainer
 
-__all__ = ["EagerStepper", "GraphStepper", "stepper_for"]
-
 
 def stepper_for(trainer: Trainer) -> "EagerStepper":
     """Return the fastest stepper for this trainer: a `GraphStepper`, or else an `EagerStepper`.

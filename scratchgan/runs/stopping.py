@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from threading import current_thread, main_thread
 from typing import Any
 
-__all__ = ["asked_to_stop"]
-
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
