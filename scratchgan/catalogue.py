@@ -9,7 +9,7 @@ from .gan.models import model
 from .layers import *
 
 
-class Labelled(Layer):
+class Labelled(Sequential):
     """y = net((x, labels)) with fixed labels: gradcheck can give it x alone.
 
     Parameters
@@ -20,23 +20,16 @@ class Labelled(Layer):
         One for each sample of x.
     """
 
-    def __init__(self, net: Layer, labels):
-        self.net, self.labels = net, np.array(labels)
+    def __init__(self, net: Layer, labels: list[int]):
+        super().__init__(net)
+        self.labels = np.array(labels)
 
     def forward(self, x, train=True):
         """y = net((x, labels))."""
-        return self.net.forward((x, self.labels), train)
-
-    def backward(self, dy, cache, into_params=True):
-        """Return net's gradient dx."""
-        return self.net.backward(dy, cache, into_params)
-
-    def double_backward(self, t, dy, cache):
-        """Return net's J t and dB/dx."""
-        return self.net.double_backward(t, dy, cache)
+        return super().forward((x, self.labels), train)
 
     def __repr__(self):
-        return f"{type(self).__name__}({self.net}, {self.labels.tolist()})"
+        return f"{type(self).__name__}({self.layers[0]}, {self.labels.tolist()})"
 
 
 def layer_cases():

@@ -23,11 +23,6 @@ import numpy as np
 from .backend import ops_of
 from .layers.base import Layer, checked
 
-__all__ = [
-    "EMA", "OPTIMISERS", "SGD", "Adam", "Optimiser", "RMSprop", "by_name", "cosine", "linear",
-    "warmup",
-]  # fmt: skip
-
 Schedule: TypeAlias = Callable[[int], float]
 Rate: TypeAlias = float | Schedule
 

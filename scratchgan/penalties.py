@@ -47,11 +47,6 @@ from .backend import Array, ops_of
 from .layers import BatchNorm, Layer
 from .layers.base import checked
 
-__all__ = [
-    "PENALTIES", "Regulariser", "around", "dragan", "gradient_penalty", "interpolate", "l2", "r1",
-    "r2", "wgan_gp",
-]  # fmt: skip
-
 THROUGH_BATCHNORM = (
     "gradient penalty through BatchNorm: D's slope at one sample depends on the others of its "
     "batch, which the penalty does not allow for; use LayerNorm or no normalisation"

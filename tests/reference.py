@@ -69,6 +69,10 @@ class Twin:
     def _run(self, layer, path, x, train):
         get = lambda name: self.state.get(f"{path}{name}")  # noqa: E731
         match layer:
+            case Labelled():
+                return self._run(
+                    layer.layers[0], f"{path}0.", (x, torch.tensor(layer.labels)), train
+                )
             case Sequential():
                 y = x
                 for i, part in enumerate(layer.layers):
@@ -108,8 +112,6 @@ class Twin:
                 return nhwc(F.interpolate(nchw(x), scale_factor=layer.factor, mode="nearest"))
             case Embedding():
                 return F.embedding(x, get("w"))
-            case Labelled():
-                return self._run(layer.net, f"{path}net.", (x, torch.tensor(layer.labels)), train)
             case ConcatLabels():
                 x, labels = x
                 e = self._run(layer.embedding, f"{path}embedding.", labels, train)

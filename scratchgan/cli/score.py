@@ -24,9 +24,8 @@ def run(options: Namespace) -> int:
     judge = digit_judge(options.data)
     real = real_digits(judge, options.data)
     for i, run_dir in enumerate(options.run_dir):
-        found = score_run(
-            run_dir, seed=options.seed, backend=options.backend, judge=judge, real=real
-        )
+        shared = {"seed": options.seed, "backend": options.backend, "judge": judge, "real": real}
+        found = score_run(run_dir, **shared)
         if not i:
             print(HEADER)
         asked = "" if found.accuracy is None else f"{found.accuracy:.1%}"

@@ -101,10 +101,8 @@ def read_payload(
     """
     expected = math.prod(shape) * np.dtype(dtype).itemsize
     if min(shape, default=0) < 1 or expected > MAX_BYTES:
-        raise DataError(
-            f"{name}: expected dimensions of at least 1 and at most {MAX_BYTES} bytes in all, "
-            f"the header says shape {shape}"
-        )
+        limits = f"dimensions of at least 1 and at most {MAX_BYTES} bytes in all"
+        raise DataError(f"{name}: expected {limits}, the header says shape {shape}")
     buffer = bytearray(start)
     while len(buffer) <= expected:
         chunk = stream.read(min(CHUNK, expected + 1 - len(buffer)))

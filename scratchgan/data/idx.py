@@ -38,10 +38,8 @@ def read_idx(path: PathLike) -> np.ndarray:
 def _parse(stream, path):
     magic = stream.read(4)
     if len(magic) < 4 or magic[:3] != bytes([0, 0, UNSIGNED_BYTE]) or not 1 <= magic[3] <= 3:
-        raise DataError(
-            f"{path}: expected the magic number of an IDX file of unsigned bytes, '00000801' to "
-            f"'00000803', got '{magic.hex()}'"
-        )
+        expected = "the magic number of an IDX file of unsigned bytes, '00000801' to '00000803'"
+        raise DataError(f"{path}: expected {expected}, got '{magic.hex()}'")
     ndim = magic[3]
     sizes = stream.read(4 * ndim)
     if len(sizes) < 4 * ndim:
@@ -69,10 +67,8 @@ def write_idx(path: PathLike, array: np.ndarray) -> None:
         If the file cannot be written.
     """
     if array.dtype != np.uint8 or not 1 <= array.ndim <= 3 or array.size == 0:
-        raise DataError(
-            f"{path}: expected a uint8 array of 1 to 3 dimensions, none of them empty, "
-            f"got {array.dtype} of shape {array.shape}"
-        )
+        expected = "a uint8 array of 1 to 3 dimensions, none of them empty"
+        raise DataError(f"{path}: expected {expected}, got {array.dtype} of shape {array.shape}")
     header = struct.pack(f">4B{array.ndim}I", 0, 0, UNSIGNED_BYTE, array.ndim, *array.shape)
     content = gzip.compress(header + array.tobytes(), compresslevel=6, mtime=0)
     write_atomically(path, lambda file: file.write(content))

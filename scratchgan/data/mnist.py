@@ -107,10 +107,9 @@ def _load(images_path, labels_path):
     if images.shape[1:] != (28, 28):
         raise DataError(f"{images_path}: expected shape (N, 28, 28), got {images.shape}")
     if labels.shape != images.shape[:1] or labels.max() > 9:
-        raise DataError(
-            f"{labels_path}: expected {len(images)} labels of 0 to 9 to go with "
-            f"{images_path.name}, got labels of shape {labels.shape} up to {labels.max()}"
-        )
+        expected = f"{len(images)} labels of 0 to 9 to go with {images_path.name}"
+        got = f"labels of shape {labels.shape} up to {labels.max()}"
+        raise DataError(f"{labels_path}: expected {expected}, got {got}")
     return Dataset(images[..., None], labels, "mnist")
 
 
@@ -150,10 +149,9 @@ def _fetch(data_home):
         socket.setdefaulttimeout(timeout)
     expected = pixels.shape == (70_000, 784) and labels.shape == (70_000,)
     if not expected or pixels.min() < 0 or pixels.max() > 255 or set(labels) != set(range(10)):
-        raise DataError(
-            "mnist_784 from openml.org: expected pixels (70000, 784) of 0 to 255 and labels "
-            f"(70000,) of 0 to 9, got shapes {pixels.shape} and {labels.shape}"
-        )
+        expected = "pixels (70000, 784) of 0 to 255 and labels (70000,) of 0 to 9"
+        got = f"shapes {pixels.shape} and {labels.shape}"
+        raise DataError(f"mnist_784 from openml.org: expected {expected}, got {got}")
     return pixels.astype(np.uint8).reshape(-1, 28, 28), labels.astype(np.uint8)
 
 

@@ -11,8 +11,9 @@ from .discriminator import CONDITIONS, NORMS
 
 
 def option(
-    default: Any, help: str, group: str, choices: Any = None, least: Any = None, preset=False
-) -> Any:
+    default: Any, help: str, group: str, choices: Any = None, least: int | None = None,
+    preset: bool = False,
+) -> Any:  # fmt: skip
     """Return a field of a dataclass that is also an option of the command line.
 
     Parameters

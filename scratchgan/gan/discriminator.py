@@ -92,10 +92,9 @@ class DiscriminatorOptions:
     def channels(self, C: int) -> int:
         """Return how many input channels a convolution has as first layer, if an image has C."""
         if self.condition == "concat":
-            raise ValueError(
-                "condition 'concat': expected a first layer that is Dense, got a convolution; "
-                "with convolutions take projection or classifier"
-            )
+            wrong = "expected a first layer that is Dense, got a convolution"
+            cure = "with convolutions take projection or classifier"
+            raise ValueError(f"condition 'concat': {wrong}; {cure}")
         return self.pack * C
 
     @property
@@ -138,7 +137,8 @@ class DiscriminatorOptions:
         `network` does this for the layers in its list. Do it yourself for a layer inside another
         one, such as a `Residual`.
         """
-        return SpectralNorm(layer) if self.norm == "spectral" and _weights(layer) else layer
+        spectral = self.norm == "spectral" and _weights(layer) is not None
+        return SpectralNorm(layer) if spectral else layer  # type: ignore[arg-type]
 
     def network(self, *layers: Layer, last: list[Layer]) -> Layer:
         """Build the discriminator.

@@ -241,8 +241,6 @@ def model(name: str) -> Model:
             raise ValueError
         options = int(size), int(channels), int(width[1:]), bool(up), float(*rate)  # float() is 0
     except ValueError:
-        raise ValueError(
-            f"model: expected one of {', '.join(MODELS)}, "
-            f"or dcgan-SIZExCHANNELS-wWIDTH[-up][-dropRATE], got {name!r}"
-        ) from None
+        known = f"one of {', '.join(MODELS)}, or dcgan-SIZExCHANNELS-wWIDTH[-up][-dropRATE]"
+        raise ValueError(f"model: expected {known}, got {name!r}") from None
     return dcgan(*options)

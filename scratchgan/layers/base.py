@@ -26,7 +26,9 @@ here. ``params.py`` says where parameters are stored, and how they are named and
 from typing import Any, NoReturn
 
 from ..backend import Array, ops_of
-from .params import FLOATS, Module
+from .params import FLOATS, Module, Param
+
+__all__ = ["Elementwise", "Layer", "LinearMap", "Param", "ShapeError", "checked"]
 
 
 class ShapeError(ValueError):

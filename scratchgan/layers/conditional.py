@@ -14,11 +14,12 @@ from .base import Layer
 class _WithLabels(Layer):
     """Base class: checks the parts and the input of both layers below."""
 
-    def check_parts(self):
-        """Refuse parts that are no layers: their parameters would be left out without a word."""
-        wrong = {name: part for name, part in vars(self).items() if not isinstance(part, Layer)}
+    def __init__(self, **parts: Layer):
+        # The parameters of a part that is no Layer would be left out without a word.
+        wrong = {name: part for name, part in parts.items() if not isinstance(part, Layer)}
         if wrong:
             raise TypeError(f"{type(self).__name__}: expected Layers, got {wrong}")
+        vars(self).update(parts)
 
     def pair(self, given):
         """Return x and labels; raise ShapeError unless there is one label for each sample."""
@@ -49,8 +50,7 @@ class ConcatLabels(_WithLabels):
     shown = ("net", "embedding")
 
     def __init__(self, net: Layer, embedding: Layer):
-        self.net, self.embedding = net, embedding
-        self.check_parts()
+        super().__init__(net=net, embedding=embedding)
 
     def forward(self, x, train=True):
         """y = net([x, e]); x is the pair (x, labels)."""
@@ -124,8 +124,7 @@ class Projection(_WithLabels):
     shown = ("body", "embedding", "head")
 
     def __init__(self, body: Layer, embedding: Layer, head: Layer):
-        self.body, self.embedding, self.head = body, embedding, head
-        self.check_parts()
+        super().__init__(body=body, embedding=embedding, head=head)
 
     def forward(self, x, train=True):
         """y = head(φ) + <e, φ>; x is the pair (x, labels)."""

@@ -180,10 +180,9 @@ class Module:
         self._tree = list(self._walk())  # again, for a sublayer may have been replaced
         for key, p in self.params().items():
             if p.size and (p.value is None or not shares(p.value, self.theta)):
-                raise RuntimeError(
-                    f"{self}: {key} is not in theta: a sublayer was initialised afterwards; "
-                    "call initialize() once, on the outermost network"
-                )
+                why = f"{key} is not in theta: a sublayer was initialised afterwards"
+                cure = "call initialize() once, on the outermost network"
+                raise RuntimeError(f"{self}: {why}; {cure}")
         return self
 
     def zero_grad(self) -> None:

@@ -74,6 +74,6 @@ def save_animation(frames: Sequence[PathLike], path: PathLike, seconds: float = 
         raise ValueError(f"{path}: expected at least one frame, got none")
     images = [Image.open(frame).convert("P") for frame in frames]
     each = max(int(1000 * seconds / len(images)), 40)
-    options = {"append_images": images[1:], "duration": [each] * (len(images) - 1) + [2000]}
-    options |= {"save_all": True, "loop": 0}
+    times = [each] * (len(images) - 1) + [2000]
+    options = dict(save_all=True, append_images=images[1:], duration=times, loop=0)
     write_atomically(path, lambda file: images[0].save(file, "GIF", **options))

@@ -73,7 +73,7 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, 
         raise CheckpointError(f"{path}: no such checkpoint")
     try:
         arrays, about = read_arrays(path)
-        meta = about and json.loads(about)
+        meta: Any = about and json.loads(about)
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path}: damaged, cannot be read: {error}") from error
     if about is None:

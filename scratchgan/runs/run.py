@@ -156,11 +156,9 @@ class _Run:
         self.since = now, step
         row = [step, epoch, *(f"{value:.6g}" for value in found), f"{speed:.0f}"]
         metrics.write(",".join(map(str, row)) + "\n")
-        bar.set_postfix_str(
-            f"epoch {epoch}, D loss {d_loss:.3f}, G loss {g_loss:.3f}, D(x) {d_real:.2f}, "
-            f"D(G(z)) {d_fake:.2f}",
-            refresh=False,
-        )
+        said = f"epoch {epoch}, D loss {d_loss:.3f}, G loss {g_loss:.3f}"
+        said += f", D(x) {d_real:.2f}, D(G(z)) {d_fake:.2f}"
+        bar.set_postfix_str(said, refresh=False)
         self.monitor.check_finite(step, D_loss=d_loss, G_loss=g_loss)
         if ops_of(trainer.generator.theta).on_host:
             self.warn(self.monitor.watch_cores(now))
