@@ -11,7 +11,7 @@ from .report import FIRST, KinkError, Report, Row, gradient_row, same_row
 
 __all__ = ["check", "check_loss"]
 
-TRIES = 5  # random inputs to try, for the differences can straddle a kink
+TRIES = 5  # random inputs to try, as long as the differences straddle a kink
 NO_LIMIT = "differences do not settle: not differentiable here, or not the same at every call"
 
 
