@@ -9,7 +9,7 @@ from ..layers.base import Layer
 from .layer import LayerUnderTest
 from .report import FIRST, KinkError, Report, Row, gradient_row, same_row
 
-TRIES = 5  # random inputs to try, for the differences can straddle a kink
+TRIES = 5  # random inputs to try, as long as the differences straddle a kink
 NO_LIMIT = "differences do not settle: not differentiable here, or not the same at every call"
 
 

@@ -28,7 +28,7 @@ PYTHON = Path(traceback.__file__).parent
 
 
 def guess(claimed, found):
-    """Guess the mistake from how all entries of a gradient relate to those found by differences."""
+    """Guess the mistake: compare all entries of a gradient with those found by differences."""
     if not np.isfinite(claimed).all():
         return "the gradient is not finite: look for a division by zero or an overflow"
     if not claimed.any():
@@ -110,7 +110,7 @@ def _uncallable(error, layer):
 
 
 def unlearned(layer):
-    """Return a note on each layer without a `Param` that keeps arrays of its own all the same."""
+    """Return a note on each layer that has arrays of its own, but no `Param`."""
     notes = []
     for part in layer.sublayers().values():
         arrays = {name: a for name, a in vars(part).items() if isinstance(a, np.ndarray)}

@@ -1,4 +1,4 @@
-"""The layer under test: every promise of ``layers/base.py``, checked.
+"""The layer under test: checks of every promise in ``layers/base.py``.
 
 All in float64, with random inputs, parameters and upstream gradients: with ones or initial values
 many a mistake cancels (the sum over a BatchNorm's output does not depend on its input at all).
@@ -78,13 +78,13 @@ class LayerUnderTest:
         return result
 
     def backward(self, cache, start=0.0, **switch):
-        """Return [dx, dθ...], where all gradients in the flat vector have been ``start`` before."""
+        """Set all gradients to ``start``, run the layer's backward, return [dx, dθ...]."""
         self.layer.grad[...] = start
         dx = self.layer.backward(self.dy, cache, **switch)
         return copy.deepcopy([dx, *self.grads()])
 
     def tangent(self, cache):
-        """Return [J t, dB/dx, dB/dθ...]; dB/dθ comes on top of the gradients there are."""
+        """Run the layer's double_backward, which adds to the gradients: [J t, dB/dx, dB/dθ...]."""
         jt, bend = self.layer.double_backward(self.t, self.dy, cache)
         return copy.deepcopy([jt, np.zeros_like(self.x) if bend is None else bend, *self.grads()])
 
@@ -115,7 +115,7 @@ class LayerUnderTest:
             self.add(gradient_row(name, tolerance, function, a, g, self.rng, size, every))
 
     def contract(self):
-        """Check what a right gradient alone does not promise; return whether to go on."""
+        """Check the rules beyond right gradients; return False if nothing more can be checked."""
         x, dy, given, before = self.x, self.dy, self.arrays(), copy.deepcopy(self.arrays())
         y, cache = self.forward(x)
         right = self.backward(cache)
@@ -157,7 +157,7 @@ class LayerUnderTest:
         return True
 
     def dtypes(self):
-        """Add a row: if all that goes in is float32, all that comes out is float32."""
+        """Add a row: float32 in, float32 out."""
         single = _copy_as(self.layer, "float32")
         x, dy = self.x.astype("float32"), self.dy.astype("float32")
         y, cache = self.forward(x, single)
@@ -178,7 +178,7 @@ class LayerUnderTest:
         self.gradients("d", FIRST, claimed, y, lambda: (self.forward(self.x)[0] * self.dy).sum())
 
     def adjoint(self):
-        """Check the identity of linear maps, if the layer is one; it is the same in evaluation."""
+        """Check the identity of linear maps, once, if the layer is a `LinearMap`."""
         layer, x, dy = self.layer, self.x, self.dy
         if self.mode or not isinstance(layer, LinearMap):
             return

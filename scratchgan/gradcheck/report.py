@@ -1,4 +1,4 @@
-"""Reports: a table of rows, and how a row comes out of what was found and what was expected."""
+"""Reports: a table of rows, and the functions that make a row from a comparison."""
 
 from dataclasses import dataclass, field
 
@@ -79,7 +79,10 @@ class KinkError(Exception):
 
 
 def gradient_row(what, tolerance, function, x, gradient, rng, size, every=True):
-    """Compare a gradient with differences of ``function``, a sum of this size that reads x."""
+    """Compare a gradient with differences of a function.
+
+    ``function`` reads x and returns a sum, whose rounding errors are relative to ``size``.
+    """
     if np.shape(gradient) != x.shape:
         return Row(what, np.inf, tolerance, f"expected shape {x.shape}, got {np.shape(gradient)}")
     # Rounding of the sum, seen through the smallest step. A gradient below this is zero as far as
