@@ -105,14 +105,14 @@ class Trainer:
             As in `Step`.
         """
         G, D = self.generator, self.discriminator
-        d_labels, options = self.split(labels)
+        d_labels, kwargs = self.split(labels)
         fake, _ = G.forward(with_labels(self.source.noise(), labels))  # (N, H, W, C)
         real_logits, real_cache = D.forward(with_labels(x, d_labels))  # (N, 1)
         fake_logits, fake_cache = D.forward(with_labels(fake, d_labels))  # (N, 1)
-        value, dreal, dfake = self.loss.discriminator(real_logits, fake_logits, **options)
+        value, dreal_logits, dfake_logits = self.loss.discriminator(real_logits, fake_logits, **kwargs)
         D.zero_grad()
-        D.backward(dreal, real_cache, into_params="only")
-        D.backward(dfake, fake_cache, into_params="only")  # adds to the gradient of the real images
+        D.backward(dreal_logits, real_cache, into_params="only")
+        D.backward(dfake_logits, fake_cache, into_params="only")  # adds to the first one
         if self.regulariser:
             pair = partial(with_labels, labels=d_labels)
             value = value + self.regulariser(D, x, fake, self.rng, self.d_optimiser.t, pair)
@@ -130,11 +130,11 @@ class Trainer:
         g_loss : scalar
         """
         G, D = self.generator, self.discriminator
-        d_labels, options = self.split(labels)
+        d_labels, kwargs = self.split(labels)
         fake, g_cache = G.forward(with_labels(self.source.noise(), labels))  # (N, H, W, C)
         logits, d_cache = D.forward(with_labels(fake, d_labels))  # (N, 1)
         real = [D.forward(with_labels(x, d_labels))[0]] if self.loss.relativistic else []  # (N, 1)
-        value, dlogits = self.loss.generator(logits, *real, **options)
+        value, dlogits = self.loss.generator(logits, *real, **kwargs)
         dfake = D.backward(dlogits, d_cache, into_params=False)  # (N, H, W, C)
         G.zero_grad()
         G.backward(dfake, g_cache, into_params="only")

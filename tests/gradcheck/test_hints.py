@@ -182,10 +182,7 @@ def test_an_error_in_evaluation_only_is_not_blamed_on_the_input_shape():
     assert "input shape" not in str(check(FailsInEvaluation(), (4, 5)))
 
 
-REFUSED = (
-    r"Dense\(6, 2\): (input of shape \(4, 5\) given, \(N, 6\) wanted"
-    r"|expected input of shape \(N, 6\), got \(4, 5\))"
-)
+REFUSED = r"Dense\(6, 2\): expected input of shape \(N, 6\), got \(4, 5\)"
 
 
 def test_a_layer_that_refuses_the_shape_itself_raises():
