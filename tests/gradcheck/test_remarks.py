@@ -137,7 +137,9 @@ def test_what_goes_wrong_in_evaluation_only_is_no_matter_of_the_input_shape():
 
 
 def test_a_layer_that_refuses_the_shape_itself_raises():
-    with pytest.raises(ShapeError, match=r"Dense\(6, 2\): input of shape \(4, 5\) given"):
+    with pytest.raises(
+        ShapeError, match=r"Dense\(6, 2\): expected input of shape \(N, 6\), got \(4, 5\)$"
+    ):
         check(Dense(6, 2), (4, 5))
 
 
