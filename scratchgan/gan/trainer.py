@@ -104,12 +104,12 @@ class Trainer:
         d_loss, d_real, d_fake : scalar
             As in `Step`.
         """
-        G, D = self.generator, self.discriminator
+        G, D, loss = self.generator, self.discriminator, self.loss
         d_labels, kwargs = self.split(labels)
         fake, _ = G.forward(with_labels(self.source.noise(), labels))  # (N, H, W, C)
         real_logits, real_cache = D.forward(with_labels(x, d_labels))  # (N, 1)
         fake_logits, fake_cache = D.forward(with_labels(fake, d_labels))  # (N, 1)
-        value, dreal_logits, dfake_logits = self.loss.discriminator(real_logits, fake_logits, **kwargs)
+        value, dreal_logits, dfake_logits = loss.discriminator(real_logits, fake_logits, **kwargs)
         D.zero_grad()
         D.backward(dreal_logits, real_cache, into_params="only")
         D.backward(dfake_logits, fake_cache, into_params="only")  # adds to the first one
@@ -117,7 +117,7 @@ class Trainer:
             pair = partial(with_labels, labels=d_labels)
             value = value + self.regulariser(D, x, fake, self.rng, self.d_optimiser.t, pair)
         self.d_optimiser.step()
-        d_real, d_fake = map(self.loss.real_probability, (real_logits, fake_logits))
+        d_real, d_fake = map(loss.real_probability, (real_logits, fake_logits))
         return value, d_real.mean(), d_fake.mean()
 
     def g_step(self, x, labels=None):
@@ -129,12 +129,12 @@ class Trainer:
         -------
         g_loss : scalar
         """
-        G, D = self.generator, self.discriminator
+        G, D, loss = self.generator, self.discriminator, self.loss
         d_labels, kwargs = self.split(labels)
         fake, g_cache = G.forward(with_labels(self.source.noise(), labels))  # (N, H, W, C)
         logits, d_cache = D.forward(with_labels(fake, d_labels))  # (N, 1)
-        real = [D.forward(with_labels(x, d_labels))[0]] if self.loss.relativistic else []  # (N, 1)
-        value, dlogits = self.loss.generator(logits, *real, **kwargs)
+        real = [D.forward(with_labels(x, d_labels))[0]] if loss.relativistic else []  # (N, 1)
+        value, dlogits = loss.generator(logits, *real, **kwargs)
         dfake = D.backward(dlogits, d_cache, into_params=False)  # (N, H, W, C)
         G.zero_grad()
         G.backward(dfake, g_cache, into_params="only")
