@@ -124,7 +124,7 @@ def test_a_command_line_that_makes_no_sense_exits_with_2(example, tmp_path, argu
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["--batch-size", "65"], "batch_size is 65"),
+        (["--batch-size", "65"], "batch_size: expected 1 to 64, the number of images, got 65"),
         (["--smooth", "1"], "smooth=1.0"),
         (["--smooth", "-0.1"], "smooth=-0.1"),
         (["--ema", "1"], "decay=1.0"),
