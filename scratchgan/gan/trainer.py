@@ -20,7 +20,7 @@ from .source import DataSource
 
 
 class Step(NamedTuple):
-    """Losses and D's judgement in one training step, as scalars of the backend.
+    """Losses and D's mean outputs in one training step, as scalars of the backend.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Step(NamedTuple):
 
 
 class Trainer:
-    """Two networks, their optimisers, a loss, and the data they play on.
+    """Training of a GAN: two networks, their optimisers, a loss, and the data.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class Trainer:
         return Step(d_loss, g_loss, d_real, d_fake)
 
     def d_step(self, x, labels=None):
-        """Descend D's loss on a batch of real and a batch of generated images.
+        """Take one step down D's loss, on a batch of real and a batch of generated images.
 
         Returns
         -------
@@ -121,7 +121,7 @@ class Trainer:
         return value, d_real.mean(), d_fake.mean()
 
     def g_step(self, x, labels=None):
-        """Descend G's loss: through D, whose parameters stay, down into G.
+        """Take one step down G's loss: backprop goes through D, whose parameters stay, into G.
 
         Only relativistic losses look at the real images x.
 

@@ -160,7 +160,7 @@ def test_a_run_that_diverges_exits_with_1_and_keeps_a_checkpoint(example, tmp_pa
 def test_a_different_run_is_not_gone_on_with(example):
     assert example("--steps", 2)[0] == 0
     error = refused(example("--steps", 4, "--resume", "--seed", 9))
-    assert "seed: 0 there, 9 here" in error
+    assert "seed: 0 saved, 9 now" in error
 
 
 def test_other_data_are_a_different_run(example, tmp_path):
