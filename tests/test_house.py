@@ -59,7 +59,7 @@ def reading_path():
     """The files of the numbered list in the README."""
     _, _, section = (ROOT / "README.md").read_text().partition("## Read the code")
     section = section.partition("\n## ")[0]
-    for name in re.findall(r"^\d+\. `([^`]+)`", section, flags=re.M):
+    for name in re.findall(r"^\d+\. \[`([^`]+)`\]\(\1\)", section, flags=re.M):
         path = ROOT / name
         yield from sorted(path.rglob("*.py")) if name.endswith("/") else [path]
 
