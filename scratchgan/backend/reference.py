@@ -48,18 +48,17 @@ def to_host(x):
 
 
 def host_array(make, shape, dtype, rng=None):
-    """Array of this shape and dtype that the host makes for a training step, by calling ``make()``.
+    """Call ``make()`` on the host, and return its result as an array of this backend.
 
-    Noise, dropout masks, indices of images: all that a step takes from the host comes this way or
-    by `host_scalars`. So a GPU can repeat a recorded step with new values (``cuda/graph.py``).
-    ``rng`` is the generator that ``make`` draws from, if only this ``make`` draws from it; then
-    ``make`` may be called in another thread.
+    Every random or changing input of a training step (noise, dropout masks, indices) goes through
+    here or through `host_scalars`, so that a GPU can replay a recorded step with new values
+    (``cuda/graph.py``). If ``make`` alone draws from ``rng``, it may run in another thread.
     """
     return np.asarray(make(), dtype)
 
 
 def host_scalars(make, count):
-    """Sequence of ``count`` numbers that change from step to step: ``make()``."""
+    """Call ``make()`` for ``count`` numbers that change from step to step."""
     return make()
 
 
@@ -126,7 +125,7 @@ def tanh_grad(dy, y):
 
 def binary_cross_entropy(logits, target):
     """Mean of -target log D - (1 - target) log(1 - D), D = sigmoid(logits); and its gradient."""
-    # Both terms are positive, and each is small where the logit is right: nothing cancels.
+    # Not log(1 - D), which is log(0) once D rounds to 1; and not D - target, whose digits cancel.
     value = (target * softplus(-logits) + (1 - target) * softplus(logits)).mean()
     slope = (1 - target) * sigmoid(logits) - target * sigmoid(-logits)
     return value, slope / logits.size

@@ -26,7 +26,8 @@ class Step(NamedTuple):
     ----------
     d_loss, g_loss : scalar
     d_real, d_fake : scalar
-        Mean of D(x) and of D(G(z)): D's probability that a real and a generated image are real.
+        Mean probability of being real that D gives to real and to generated images; for a critic,
+        its mean value.
     """
 
     d_loss: Any
@@ -47,7 +48,7 @@ class Trainer:
     g_optimiser, d_optimiser : Optimiser
     source : DataSource
         On the backend of the networks. If it has labels, G takes pairs (z, labels) and D pairs
-        (x, labels), and a generated image gets the label of the real one in its place.
+        (x, labels), and the i-th generated image of a batch gets the label of the i-th real one.
     d_steps : int
         Steps of D before each step of G.
     l2_generator : float

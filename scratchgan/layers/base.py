@@ -129,15 +129,15 @@ class Layer(Module):
 
 
 class LinearMap(Layer):
-    """y = A x + b, where A depends on the weights w: a subclass gives three formulas.
+    """y = A x + b, where A is linear in the weights w: a subclass gives three formulas.
 
         apply(x)            A x
         adjoint(dy)         A^T dy
-        weight_grad(x, dy)  d<A x, dy>/dw
+        weight_grad(x, dy)  the derivative of <A x, dy> with respect to w
 
-    One identity ties them: <apply(x), dy> = <x, adjoint(dy)> = <w, weight_grad(x, dy)>. It holds to
-    the last digits, so check it first. The Params must have the names w and b; a layer without
-    weights, or without a bias, leaves them None.
+    One identity ties them: <apply(x), dy> = <x, adjoint(dy)> = <w, weight_grad(x, dy)>. It holds up
+    to rounding, so it is the sharpest test: check it first. The Params must have the names w and b;
+    a layer without weights, or without a bias, leaves them None.
     """
 
     w: Any = None  # a Param, or None
@@ -152,7 +152,7 @@ class LinearMap(Layer):
         raise NotImplementedError(f"{self} has no adjoint")
 
     def weight_grad(self, x, dy):
-        """Compute d<A x, dy>/dw, in the shape of w."""
+        """Compute the derivative of <A x, dy> with respect to w, in the shape of w."""
         raise NotImplementedError(f"{self} has no weight_grad")
 
     def forward(self, x, train=True):
