@@ -82,10 +82,10 @@ def test_a_wrong_output_would_be_noticed():
 
 
 def test_the_layer_of_the_contributing_page_is_right():
-    code, session = blocks(CONTRIBUTING)
+    code, lines = blocks(CONTRIBUTING)
     names = {}
     exec(compile(code, "CONTRIBUTING.md", "exec"), names)
-    assert not failures(session, **names)
+    assert not failures(lines, **names)
     report = check(names["Swish"](), (4, 6))
     assert report.passed, str(report)
     assert report.notes == []  # the second order was checked, too
