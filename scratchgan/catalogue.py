@@ -1,4 +1,4 @@
-"""One of each layer, loss and penalty, with an input shape: ``python -m scratchgan gradcheck``."""
+"""Every layer, loss and penalty with input shapes, for ``python -m scratchgan gradcheck``."""
 
 from functools import partial
 
@@ -58,7 +58,8 @@ def layer_cases():
         (SpectralNorm(Conv2D(2, 3, kernel=3, stride=2, padding=1, bias=False)), (2, 6, 7, 2)),
         (SpectralNorm(ConvTranspose2D(3, 2, kernel=3, stride=2, padding=1)), (2, 3, 4, 3)),
         (MinibatchStd(), (4, 3)),
-        # Alone, its dB/dx is a multiple of one sum of dy, which can be too near 0 for differences.
+        # With Tanh, because MinibatchStd alone has a dB/dx proportional to one sum of dy, which can
+        # be too near 0 for differences.
         (Sequential(Tanh(), MinibatchStd(eps=0.1)), (3, 2, 3, 2)),
         (Pack(2), (4, 3)),
         (Pack(3), (6, 2, 3, 2)),
@@ -114,7 +115,7 @@ def loss_cases():
 
 
 def _generator(loss, real, fake):
-    """G's side of a loss; a relativistic one compares with fixed real logits, in fake's dtype."""
+    """Return G's loss and its gradient; ``real`` is a list with fixed real logits, or empty."""
     return loss.generator(fake, *(a.astype(fake.dtype) for a in real))
 
 

@@ -41,7 +41,7 @@ def write_atomically(path: PathLike, write: Callable[[BinaryIO], object]) -> Non
     except OSError as error:
         if error.filename != str(temporary):
             raise
-        # The name that the caller knows.
+        # An error that names the file as the caller knows it.
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)

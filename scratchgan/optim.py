@@ -59,7 +59,7 @@ class Optimiser:
         self.weight_decay = self.below(math.inf, weight_decay=weight_decay)
         self.clip_norm = self.below(math.inf, clip_norm=clip_norm or 0)
         self.clip_weights = self.below(math.inf, clip_weights=clip_weights or 0)
-        # Found once, for most networks have none.
+        # The layers to call after each step. They are listed once: most networks have none.
         layers = net.sublayers().values()
         self.dependent = [a for a in layers if type(a).after_update is not Layer.after_update]
         for name in self.moments:
@@ -71,7 +71,7 @@ class Optimiser:
         return checked(0 <= value < limit, self, f"0 <= {name} < {limit}", **option)
 
     def step(self) -> None:
-        """Move theta once along the gradient that has been added up."""
+        """Update theta once, from the accumulated gradient."""
         theta, grad, ops = self.net.theta, self.net.grad, ops_of(self.net.theta)
         # On the CPU this is advance(). A CUDA graph repeats the step with numbers from the host.
         shrink, *rates = ops.host_scalars(self.advance, 1 + len(self.rates))
@@ -133,7 +133,7 @@ class SGD(Optimiser):
         self.momentum = self.below(1, momentum=momentum)
 
     def update(self, ops, theta, grad, lr):
-        """Apply the formula above."""
+        """Update theta and velocity by the formula of `SGD`."""
         ops.sgd_(theta, grad, self.velocity, lr, self.momentum)
 
 
@@ -152,12 +152,12 @@ class RMSprop(Optimiser):
         self.alpha, self.eps = self.below(1, alpha=alpha), self.below(math.inf, eps=eps)
 
     def update(self, ops, theta, grad, lr):
-        """Apply the formula above."""
+        """Update theta and square by the formula of `RMSprop`."""
         ops.rmsprop_(theta, grad, self.square, lr, self.alpha, self.eps)
 
 
 class Adam(Optimiser):
-    """Running mean m and square v of the gradient, both corrected for their start at zero.
+    """Divide the gradient's running mean by the root of its running mean square.
 
         m = beta1 * m + (1 - beta1) * grad          m_hat = m / (1 - beta1^t)
         v = beta2 * v + (1 - beta2) * grad^2        v_hat = v / (1 - beta2^t)
@@ -178,12 +178,12 @@ class Adam(Optimiser):
         self.eps = self.below(math.inf, eps=eps)
 
     def rates_at(self, lr):
-        """Return a rate and an eps for which the third line is rate * m / (sqrt(v) + eps)."""
+        """Return rate and eps such that Adam's step is theta -= rate * m / (sqrt(v) + eps)."""
         correct = (1 - self.beta2**self.t) ** 0.5
         return lr * correct / (1 - self.beta1**self.t), self.eps * correct
 
     def update(self, ops, theta, grad, rate, eps):
-        """Apply the formula above, with fewer passes over the arrays."""
+        """Update theta, m and v by Adam's formula, with fewer passes over the arrays."""
         ops.adam_(theta, grad, self.m, self.v, rate, self.beta1, self.beta2, eps)
 
 
@@ -192,7 +192,7 @@ class EMA:
 
         theta_mean = decay * theta_mean + (1 - decay) * theta
 
-    Samples of a GAN improve much by it: the players circle around a point, and their mean is near
+    It improves the samples of a GAN much: the players circle around a point, and their mean is near
     that point (Yazıcı et al., "The unusual effectiveness of averaging in GAN training", 2019).
 
     Parameters
@@ -200,8 +200,8 @@ class EMA:
     net : Layer
         Initialised.
     decay : float in [0, 1)
-        In early steps (t + 1) / (t + 10), while that is less: the start should be forgotten. (A
-        rule of thumb of TensorFlow's ``ExponentialMovingAverage``.)
+        Early steps use (t + 1) / (t + 10) while that is smaller, so the start is soon forgotten.
+        (A rule of thumb of TensorFlow's ``ExponentialMovingAverage``.)
 
     Attributes
     ----------
@@ -216,7 +216,7 @@ class EMA:
         self.buffers = [(mean, live, name) for mean, live in pairs for name in live.buffers]
 
     def update(self) -> None:
-        """Include the parameters that the network has now."""
+        """Update the running mean with the network's current parameters."""
         ops = ops_of(self.net.theta)
         (decay,) = ops.host_scalars(self.advance, 1)
         ops.ema_(self.mean.theta, self.net.theta, decay)
@@ -230,7 +230,7 @@ class EMA:
 
 
 def linear(lr: float, steps: int, start: int = 0) -> Schedule:
-    """Schedule: lr until ``start``, then on a straight line down to 0 at ``steps``."""
+    """Schedule: lr until ``start``, then a linear decay to 0 at ``steps``."""
     return lambda step: lr * min(1.0, max(0.0, (steps - step) / max(steps - start, 1)))
 
 
@@ -240,7 +240,7 @@ def cosine(lr: float, steps: int) -> Schedule:
 
 
 def warmup(schedule: Rate, steps: int) -> Schedule:
-    """Schedule: rise on a line over ``steps``, up to another schedule or a plain number."""
+    """Schedule: a linear warm-up over ``steps``, then another schedule or a constant rate."""
     after = schedule if callable(schedule) else lambda step: schedule
     return lambda step: after(step) * min(1.0, (step + 1) / steps)
 

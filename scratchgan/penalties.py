@@ -17,8 +17,8 @@ by f'(h) * (u W1), so B = <J u, 1> = w2 . (f'(h) * (u W1)). Where do the paramet
 * W1, once as the map that u goes through: dB/dW1 = u^T (w2 * f'(h)). That is the layer's own
   weight gradient x^T dh, with the tangent u where x was.
 * w2: dB/dw2 = f'(h) * (u W1), in the same way.
-* W1 once more, inside h, for f' depends on h: dB/dh = w2 * f''(h) * (u W1), and ordinary backprop
-  takes it down from h. LeakyReLU is piecewise linear: f'' = 0, and nothing comes down.
+* W1 once more, inside h, because f' depends on h: dB/dh = w2 * f''(h) * (u W1), and ordinary
+  backprop takes it down from h. LeakyReLU is piecewise linear: f'' = 0, so this term is 0.
 
 **The bilinear picture.** A linear layer y = x W paired with a gradient dy is the number
 <x W, dy>: linear in x, in W, and in dy. First order asks for it at (x, dy), second order at
@@ -29,8 +29,8 @@ by f'(h) * (u W1), so B = <J u, 1> = w2 . (f'(h) * (u W1)). Where do the paramet
          dx <─W^T── dy           (dx) <─W^T── dy         dW += u^T dy     second order
 
 Each layer's `double_backward` does its share of this, and `Sequential` takes the gradients of B
-down. Two backprops at x + εu and x - εu look like a substitute. In float32 they are none: at the
-kinks of a LeakyReLU their difference is off by 18 to 460 %.
+down. Two backprops at x + εu and x - εu look like a substitute, but fail in float32: at the kinks
+of a LeakyReLU the relative error of their difference is 18 to 460 %.
 
 **Where.** A penalty applies at certain points: WGAN-GP's between real and generated samples, R1's
 at the real ones. `Regulariser` joins the two for a trainer.
@@ -60,8 +60,9 @@ def gradient_penalty(net: Layer, x: Any, penalty: Penalty) -> Array:
     Parameters
     ----------
     net : Layer
-        A discriminator (N, ...) -> (N, 1); of more columns, the first is D. With BatchNorm it
-        warns: then a logit depends on the whole batch, and g_n is not the slope of D at x_n.
+        A discriminator (N, ...) -> (N, 1); if there are more columns, the first is D. BatchNorm
+        causes a warning: a logit then depends on the whole batch, and g_n is not the slope of D at
+        x_n.
     x : array (N, ...), or a pair (x, labels)
         Where the slope is penalised. With labels, only the slope along x is.
     penalty : callable, g -> (value, dvalue/dg)
@@ -145,7 +146,7 @@ def r2(gamma: float = 10.0) -> Penalty:
 
 
 def dragan(weight: float = 10.0, target: float = 1.0) -> Penalty:
-    """weight * mean of (|g_n| - target)^2, at noise around real samples.  Kodali et al., 2017."""
+    """weight * mean of (|g_n| - target)^2, at points near real samples.  Kodali et al., 2017."""
     return wgan_gp(weight, target)
 
 
@@ -215,8 +216,9 @@ class Regulariser:
     weight : float, optional
         Its ``weight`` or ``gamma``; the paper's unless given.
     every : int
-        Apply it in every so-many-th step only, so many times stronger: "lazy" regularisation,
-        Karras et al., 2020, section 3.1. (They also slow Adam down a little; this does not.)
+        Apply it only in every n-th step, n times as strong, where n is ``every``: "lazy"
+        regularisation, Karras et al., 2020, section 3.1. (They also slow Adam down a little; this
+        does not.)
 
     Raises
     ------

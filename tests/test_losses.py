@@ -301,7 +301,7 @@ def test_relativistic_logits_come_in_pairs():
 
 @pytest.mark.parametrize("kind", [k for k in ADVERSARIAL if k not in WITH_LABELS])
 def test_labels_that_are_not_there_cannot_be_smoothed(kind):
-    with pytest.raises(ValueError, match=r"smooth=0\.1\): expected 0, for there are no labels"):
+    with pytest.raises(ValueError, match=r"smooth=0\.1\): expected 0, because there are no labels"):
         adversarial(kind, smooth=0.1)
 
 

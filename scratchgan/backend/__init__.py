@@ -1,4 +1,4 @@
-"""Where arrays live and what computes on them: NumPy on the host, or CuPy on a CUDA device.
+"""Backends: array operations by NumPy on the host, or by CuPy on a CUDA device.
 
 A backend is a module of plain functions. ``reference.py`` is the one to read; ``cpu/ops.py`` and
 ``cuda/ops.py`` have the same names with the same arguments, and are fast.
@@ -51,14 +51,14 @@ def get_backend(name: str | ModuleType = "auto") -> ModuleType:
     Two backends compute on NumPy arrays, "numpy" and "reference", and an array does not tell which
     of them made it. So this choice holds for the whole process: the last call for "numpy" or
     "reference" (or for "auto" without a GPU, which is "numpy") decides which of the two computes
-    on every NumPy array from then on. In the beginning it is "numpy".
+    on every NumPy array from then on. The initial choice is "numpy".
 
     Parameters
     ----------
     name : {"auto", "numpy", "cupy", "reference"} or module
         "auto" takes CuPy when it is installed and a CUDA device works, else NumPy. "reference" is
-        plain, slow NumPy, to be read and followed in a debugger. A backend module stands for its
-        own name.
+        plain, slow NumPy, to be read and followed in a debugger. A backend module is returned as
+        it is.
 
     Returns
     -------
@@ -100,13 +100,13 @@ def _cupy_or_numpy():
     try:
         return _cupy()
     except BackendError as error:
-        if str(error) != _NO_PACKAGE:  # CuPy was installed to be used
+        if str(error) != _NO_PACKAGE:  # CuPy is installed: the user expects a GPU
             print(f"backend numpy: {error}", file=sys.stderr)
         return cpu_ops
 
 
 def _cupy():
-    """Import CuPy's backend and compute a little: that proves driver, compiler and cuBLAS."""
+    """Import CuPy's backend, and test driver, compiler and cuBLAS with a small computation."""
     if importlib.util.find_spec("cupy") is None:
         raise BackendError(_NO_PACKAGE)
     failure = _BROKEN  # a missing shared library, say

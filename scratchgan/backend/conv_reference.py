@@ -1,7 +1,7 @@
 """Convolution as three matrix products: the code to read.
 
-``cpu/conv.py`` computes the same faster; ``cuda/conv.py`` does as here, with kernels for im2col and
-col2im.
+``cpu/conv.py`` computes the same faster. ``cuda/conv.py`` follows the same steps, with kernels for
+im2col and col2im.
 
 Letters: x (N, H, W, C) images, w (KH, KW, C, O) weights, y (N, Y, X, O) output, SH and SW the
 strides. Unfold x so that each output pixel has its receptive field in one row,
@@ -19,12 +19,12 @@ import numpy as np
 
 
 def out_size(size, kernel, stride, pad):
-    """Number of steps a window of ``kernel`` takes over ``size`` pixels padded by ``pad``."""
+    """Number of positions of a window of ``kernel`` pixels on ``size`` pixels padded by ``pad``."""
     return (size + sum(pad) - kernel) // stride + 1
 
 
 def im2col(x, kernel, stride, padding):
-    """Copy the receptive field of every output pixel side by side.
+    """Copy the receptive field of every output pixel: one patch (KH, KW, C) for each.
 
     Parameters
     ----------

@@ -5,8 +5,8 @@ same names with the same arguments, and are fast; tests compare each of their fu
 one here. To follow a training step in a debugger, choose ``get_backend("reference")``.
 
 A function whose name ends in an underscore writes into some of its arguments; its docstring says
-into which. A channel is the last axis: x is (..., C), what belongs to each channel is (C,), and M
-is the number of values of a channel. The convolutions are in ``conv_reference.py``.
+into which. Channels are the last axis: x is (..., C), a vector with one number per channel is (C,),
+and M is the number of values of a channel. The convolutions are in ``conv_reference.py``.
 """
 
 import math
@@ -26,7 +26,7 @@ __all__ = [
 
 name = "reference"
 on_host = True  # arrays of this backend are NumPy arrays
-xp = np  # the module with the functions of arrays that need no form of their own
+xp = np  # the array module (numpy or cupy), for functions that are not defined below
 
 
 # ---- between the host and the device: here the host computes ---------------------------------
@@ -38,7 +38,7 @@ def asarray(x, dtype=None):
 
 
 def upload(x):
-    """Convert a NumPy array that may be as large as a data set to an array of this backend."""
+    """Convert a large NumPy array, such as a data set, to an array of this backend."""
     return x
 
 
@@ -48,18 +48,17 @@ def to_host(x):
 
 
 def host_array(make, shape, dtype, rng=None):
-    """Array of this shape and dtype that the host makes for a training step, by calling ``make()``.
+    """Call ``make()`` on the host, and return its result as an array of this backend.
 
-    Noise, dropout masks, indices of images: all that a step takes from the host comes this way or
-    by `host_scalars`. So a GPU can repeat a recorded step with new values (``cuda/graph.py``).
-    ``rng`` is the generator that ``make`` draws from, if only this ``make`` draws from it; then
-    ``make`` may be called in another thread.
+    Every random or changing input of a training step (noise, dropout masks, indices) goes through
+    here or through `host_scalars`, so that a GPU can replay a recorded step with new values
+    (``cuda/graph.py``). If ``make`` alone draws from ``rng``, it may run in another thread.
     """
     return np.asarray(make(), dtype)
 
 
 def host_scalars(make, count):
-    """Sequence of ``count`` numbers that change from step to step: ``make()``."""
+    """Call ``make()`` for ``count`` numbers that change from step to step."""
     return make()
 
 
@@ -74,7 +73,7 @@ def device_count():
 
 
 def synchronize():
-    """Wait until all results are computed. NumPy never runs ahead."""
+    """Wait until all results are computed: nothing to do, since NumPy computes at once."""
 
 
 def allow_tf32(allowed):
@@ -82,7 +81,7 @@ def allow_tf32(allowed):
 
 
 def limit_blas_threads():
-    """Give BLAS one thread from now on, where other threads share the work (``cpu/threads.py``)."""
+    """Limit BLAS to one thread, if a backend has threads of its own (``cpu/threads.py``)."""
 
 
 # ---- products and activations ----------------------------------------------------------------
@@ -94,7 +93,7 @@ def matmul(a, b):
 
 
 def leaky_relu(x, slope):
-    """x where x > 0, slope * x elsewhere; 0 <= slope <= 1."""
+    """y = x where x > 0, slope * x elsewhere; 0 <= slope <= 1."""
     return np.maximum(x, slope * x) if slope else np.maximum(x, 0)  # 0 * infinity is not 0
 
 
@@ -126,7 +125,7 @@ def tanh_grad(dy, y):
 
 def binary_cross_entropy(logits, target):
     """Mean of -target log D - (1 - target) log(1 - D), D = sigmoid(logits); and its gradient."""
-    # Both terms are positive, and each is small where the logit is right: nothing cancels.
+    # Not log(1 - D), which is log(0) once D rounds to 1; and not D - target, whose digits cancel.
     value = (target * softplus(-logits) + (1 - target) * softplus(logits)).mean()
     slope = (1 - target) * sigmoid(logits) - target * sigmoid(-logits)
     return value, slope / logits.size
@@ -136,7 +135,7 @@ def binary_cross_entropy(logits, target):
 
 
 def add_bias_(y, b):
-    """y += b.  (..., C), (C,)."""
+    """y += b.  y (..., C), b (C,)."""
     y += b
 
 
@@ -146,14 +145,14 @@ def sum_rows(a):
 
 
 def add_rows_(total, a):
-    """total += the sum over the rows of a.  (C,), (R, C)."""
+    """total += sum over the rows of a.  total (C,), a (R, C)."""
     total += a.sum(0)
 
 
 def batch_moments_(running_mean, running_var, x, decay, eps):
-    """Mean and sigma = sqrt(variance + eps) of each channel, and their running averages.
+    """Return mean and sigma = sqrt(variance + eps) per channel; update the running averages.
 
-    running = decay * running + (1 - decay) * batch, for the variance with M - 1 in place of M.
+    running = decay * running + (1 - decay) * batch; this variance has M - 1 in place of M.
     """
     M, axes = x.size // x.shape[-1], tuple(range(x.ndim - 1))
     mean, var = x.mean(axes), x.var(axes)  # (C,) each
@@ -168,7 +167,7 @@ def batch_norm(x, mean, sigma, gamma, beta):
 
 
 def batch_norm_sums_(dgamma, dbeta, dy, x, mean, sigma):
-    """s = sum of dy, q = sum of x̂ dy of each channel; dbeta += s and dgamma += q if not None."""
+    """Return s = sum of dy, q = sum of x̂ dy per channel; add them to dbeta, dgamma if not None."""
     axes = tuple(range(x.ndim - 1))
     s, q = dy.sum(axes), ((x - mean) / sigma * dy).sum(axes)  # (C,) each
     if dgamma is not None:  # for in apply it was: y = gamma x̂ + beta
@@ -207,7 +206,7 @@ def adam_(theta, grad, m, v, rate, beta1, beta2, eps):
         v = beta2 v + (1 - beta2) grad^2
         theta -= rate m / (sqrt(v) + eps)
 
-    rate and eps hold the corrections by 1 - beta1^t and 1 - beta2^t already (``optim.py``).
+    rate and eps already include the corrections by 1 - beta1^t and 1 - beta2^t (``optim.py``).
     """
     m[...] = beta1 * m + (1 - beta1) * grad
     v[...] = beta2 * v + (1 - beta2) * grad**2

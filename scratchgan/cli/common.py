@@ -24,7 +24,7 @@ def add_backend(parser: Any) -> None:
 
 
 def exit_status(job: Callable[[], int | None]) -> int:
-    """Do a job; turn an error of the user's into one line on stderr and an exit status.
+    """Call ``job``; turn a user's error into one line on stderr, and return an exit status.
 
     Parameters
     ----------

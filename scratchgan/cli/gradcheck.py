@@ -20,7 +20,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    """Print a line for everything in the catalogue, or the whole table of the user's layer."""
+    """Check the user's layer and print its table, or print a line for each catalogue entry."""
     if options.layer:
         layer = load_layer(options.layer)
         report = check(layer, _shape(options.input_shape), options.seed)
@@ -71,7 +71,7 @@ def load_layer(target: str) -> Layer:
         raise ValueError(f"{file}: no such file; expected FILE.py:NAME, got {target!r}")
     if not name:
         raise ValueError(f"expected FILE.py:NAME with the name of a layer, got {target!r}")
-    sys.path.insert(0, str(path.parent.resolve()))  # for what the file imports from beside it
+    sys.path.insert(0, str(path.parent.resolve()))  # for the file's imports from its folder
     try:
         layer = runpy.run_path(file)[name]
         if isinstance(layer, type) and issubclass(layer, Layer):

@@ -17,7 +17,7 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("run_dir", type=Path, help="the --out of a training run")
     parser.add_argument("--n", type=int, default=64, help="number of images")
     parser.add_argument("--out", type=Path, default=Path("samples.png"), help=".png or .npz file")
-    parser.add_argument("--label", type=int, help="class to draw; otherwise, each class in turn")
+    parser.add_argument("--label", type=int, help="class to draw; by default each class in turn")
     parser.add_argument("--seed", type=int, default=0, help="seed of the noise")
     add_backend(parser)
 

@@ -24,8 +24,8 @@ def parser(
     description : str
         Text at the top of ``--help``.
     models : list of str
-        Choices of ``--model``; the first is the default. Empty: there is no such option, and the
-        example sets ``model`` itself.
+        Choices of ``--model``; the first is the default. If the list is empty, there is no such
+        option, and the example sets ``model`` itself.
     out : str
         Default folder of the run.
     steps, save_every : int
@@ -55,7 +55,7 @@ def parser(
     groups = {title: p.add_argument_group(title) for title in titles}
     for f in options:
         how = {"default": f.default, "help": f.metadata["help"]}
-        kind = (get_args(f.type) or [f.type])[0]  # of `float | None`, float
+        kind = (get_args(f.type) or [f.type])[0]  # float, for `float | None`
         if kind is bool:
             how["action"] = "store_true"
         else:
@@ -68,7 +68,7 @@ def parser(
 
 
 def train_from(options: argparse.Namespace, data: Dataset) -> Trainer:
-    """Train as the command line says.
+    """Train on ``data``, with the options of the command line.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def train_from(options: argparse.Namespace, data: Dataset) -> Trainer:
 
 
 def train_on_mnist(parser: argparse.ArgumentParser) -> Trainer:
-    """Read the command line, with ``--data`` besides, and train on the images it names.
+    """Add ``--data`` to the parser, read the command line, and train on the images it names.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ class _Parser(argparse.ArgumentParser):
     def parse_args(self, args=None, namespace=None):
         """Read the command line; options given there override the preset."""
         preset = self.parse_known_args(args)[0].preset
-        if preset:  # argparse has no default for what is in the namespace already
+        if preset:  # argparse sets no default for what is in the namespace already
             namespace = argparse.Namespace(**preset_options(preset))
         return super().parse_args(args, namespace)
 

@@ -1,4 +1,4 @@
-"""Images from NumPy's own files, .npy and .npz, without trusting a byte of them."""
+"""Images from NumPy's .npy and .npz files, which are checked before use and never trusted."""
 
 import zipfile
 from io import BytesIO
@@ -18,7 +18,7 @@ def load_images(path: PathLike) -> Dataset:
     """Load images, and labels if there are any, from a `.npy` or `.npz` file.
 
     The first bytes decide which of the two it is. An `.npz` file gives the array `images`, or the
-    only one besides `labels`. Nothing is ever unpickled.
+    only array other than `labels`. Nothing is ever unpickled.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def _read_npy(stream, name):
         version = np.lib.format.read_magic(head)
         parse = getattr(np.lib.format, f"read_array_header_{version[0]}_{version[1]}")
         shape, fortran, dtype = parse(head)
-        got = f"{dtype} of shape {shape}"  # in here: Python prints no integer of 5,000 digits
+        got = f"{dtype} of shape {shape}"  # inside try: Python cannot print 5,000 digits
     # The header is a Python literal: a damaged one can end in almost any exception.
     except Exception as error:
         raise DataError(f"{name}: expected the header of a .npy array: {error!r}") from error

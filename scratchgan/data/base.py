@@ -26,7 +26,7 @@ class _Images(NamedTuple):
 
 
 class Dataset(_Images):
-    """Images with their labels: a tuple of three, and a digest.
+    """Images, labels and a name, as a tuple; the attribute ``digest`` identifies the files.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Dataset(_Images):
 
 @contextmanager
 def open_data(path: PathLike, kind: str) -> Iterator[BinaryIO]:
-    """Open a file to read; whatever goes wrong in the with-block becomes a DataError.
+    """Open a file for reading; any error in the with-block becomes a DataError.
 
     A MemoryError is raised as it is, since it says nothing about the file.
 
@@ -62,7 +62,7 @@ def open_data(path: PathLike, kind: str) -> Iterator[BinaryIO]:
             yield file
     except (DataError, MemoryError):
         raise
-    # Readers answer a damaged file with anything from struct.error to NotImplementedError.
+    # For a damaged file, readers raise anything from struct.error to NotImplementedError.
     except Exception as error:
         raise DataError(f"{path}: expected {kind}, cannot be read: {error}") from error
 

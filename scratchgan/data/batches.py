@@ -1,4 +1,4 @@
-"""Batches of a data set: the order of its images, and their values as a network takes them."""
+"""Batches of a data set: the order of its images, and the scaling of bytes to [-1, 1]."""
 
 from collections.abc import Mapping, Sized
 from typing import Any
@@ -94,7 +94,7 @@ class Batches:
         return self.order[self.position - self.batch_size : self.position].copy()
 
     def state(self) -> dict[str, Any]:
-        """Return all that `restore` needs, besides the generator's own state.
+        """Return the state for `restore`, without the state of the random generator.
 
         Returns
         -------
@@ -104,12 +104,12 @@ class Batches:
         return {"epoch": self.epoch, "position": self.position, "order": self.order.copy()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go back to where `state` was taken.
+        """Go back to the position in the data at which `state` was called.
 
         Parameters
         ----------
         state : mapping
-            From `state`, of batches of equally many images.
+            Returned by `state`, for a data set of the same size.
 
         Raises
         ------

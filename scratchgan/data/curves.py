@@ -1,4 +1,4 @@
-"""Noisy curves in the plane: data of one dimension fewer than the space they lie in."""
+"""Noisy curves in the plane: one-dimensional data in a space of two dimensions."""
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def swiss_roll(n: int, rng: np.random.Generator, *, noise: float = 0.05) -> np.n
 
 
 def two_moons(n: int, rng: np.random.Generator, *, noise: float = 0.05) -> np.ndarray:
-    """Draw from two interleaved half circles of radius 4/3, which no straight line parts.
+    """Draw from two interleaved half circles of radius 4/3, which no straight line separates.
 
     s (cos a - 1/2, sin a - 1/4) + noise with s = +-4/3 and a uniform in [0, pi]; without noise
     the points lie in [-2, 2] x [-1, 1].

@@ -33,7 +33,7 @@ def load_folder(
     PNG, JPEG, WebP and BMP files are taken by their suffix, in the order of their relative paths.
     Hidden ones are skipped, links are followed, and each folder is entered once. A picture is
     turned as its EXIF data says, cut to the square in its middle, and resized. Transparent parts
-    become white, because what is drawn on no ground is mostly dark. 16-bit grey is scaled to 8
+    become white, because drawings without a background are mostly dark. 16-bit grey is scaled to 8
     bits, colours become grey (ITU-R 601) where one channel is asked for, and an animation gives
     its first frame.
 
@@ -66,7 +66,7 @@ def load_folder(
     Raises
     ------
     DataError
-        If there is no such folder, no readable image in it, or too little room for the cache.
+        If there is no such folder, no readable image in it, or no space for the cache.
     ValueError
         If a parameter is out of range.
     OSError
@@ -99,7 +99,7 @@ def load_folder(
 
 
 def _state(path):
-    """Length of a file, and its times: it may be rewritten in the same length, or made readable."""
+    """Return a file's length and times, which change if it is rewritten or made readable."""
     try:
         state = path.stat()
     except OSError:  # a link to nothing
@@ -114,7 +114,7 @@ def _read(file):
 
 
 def _write(file, folder, names, shape, workers):
-    """Decode the pictures, one after the other, into a file of the cache."""
+    """Decode the pictures, in order, into a file of the cache."""
     file.parent.mkdir(parents=True, exist_ok=True)
     needed, free = math.prod(shape), shutil.disk_usage(file.parent).free
     if free < needed:
@@ -142,7 +142,7 @@ def _write(file, folder, names, shape, workers):
             tqdm(total=len(names), unit="image", leave=False, delay=BAR_AFTER) as bar,
             ThreadPoolExecutor(workers) as pool, warnings.catch_warnings(),
         ):  # fmt: skip
-            # Pillow warns of big and of odd files. What matters of that is said by name.
+            # Pillow warns about large and unusual files. Files that are left out are named anyway.
             warnings.simplefilter("ignore")
             for start in range(0, len(names), AT_ONCE):
                 part = names[start : start + AT_ONCE]
@@ -154,10 +154,10 @@ def _write(file, folder, names, shape, workers):
                     bar.update()
         if len(bad) == len(names):
             kinds = f"{', '.join(SUFFIXES)} of at most {MAX_PIXELS} pixels"
-            got = f"unreadable are {_some(bad)}" if bad else "there is none"
+            got = f"got only unreadable files: {_some(bad)}" if bad else "got none"
             raise DataError(f"{folder}: expected at least one image ({kinds}); {got}")
         out.seek(0)
-        write_header(out, len(names) - len(bad))  # as long as before: NumPy leaves room in it
+        write_header(out, len(names) - len(bad))  # as long as before: NumPy pads the header
 
     write_atomically(file, write)
     write_atomically(file.with_suffix(".json"), lambda out: out.write(json.dumps(bad).encode()))

@@ -31,7 +31,7 @@ def cache_dir() -> Path:
 
 
 def mnist(path: PathLike | None = None, *, split: str = "train", download: bool = True) -> Dataset:
-    """Load MNIST, or the nearest thing that can be had.
+    """Load MNIST, or scikit-learn's digits if MNIST is neither at hand nor downloadable.
 
     MNIST is looked for in `path`, or else in the folder that the environment variable
     SCRATCHGAN_DATA names, or else in the cache, which is filled from openml.org the first time.
@@ -44,7 +44,7 @@ def mnist(path: PathLike | None = None, *, split: str = "train", download: bool 
         A folder with MNIST's IDX files, gzipped or not, or with `mnist/`, which holds them.
     split : {"train", "test"}
     download : bool
-        Whether openml.org may be asked.
+        Whether MNIST may be downloaded from openml.org.
 
     Returns
     -------
@@ -87,13 +87,13 @@ def mnist(path: PathLike | None = None, *, split: str = "train", download: bool 
 
 
 def _names(split, kind):
-    """The names that the file of a split's images or labels may have."""
+    """Return the names that the file of a split's images or labels may have."""
     stem, tail = f"{PREFIX[split]}-{kind}", f"idx{3 if kind == 'images' else 1}-ubyte"
     return [f"{stem}{mark}{tail}{end}" for mark in "-." for end in (".gz", "")]
 
 
 def _find(folder, split):
-    """The paths of a split's images and labels; None unless both are there."""
+    """Return the paths of a split's images and labels; None unless both exist."""
     for place in (folder, folder / "mnist"):
         images = [place / name for name in _names(split, "images") if (place / name).is_file()]
         labels = [place / name for name in _names(split, "labels") if (place / name).is_file()]
@@ -130,7 +130,7 @@ def _download(cache):
 
 def _fetch(data_home):
     """Return the 70,000 images and labels from openml.org."""
-    # Imported here: it takes a second that nobody with the files at hand should wait for.
+    # Imported here: it takes a second, which is saved if the files are at hand.
     from sklearn.datasets import fetch_openml
 
     # fetch_openml has no timeout of its own: a silent network would hold it for minutes.

@@ -1,4 +1,4 @@
-"""Picture files: found in a folder, checked by their headers, decoded to squares of bytes."""
+"""Picture files: find them in a folder, check their headers, decode them to square arrays."""
 
 import os
 from pathlib import Path
@@ -23,7 +23,7 @@ def find_pictures(folder: Path) -> list[str]:
     -------
     list of str
         Sorted paths relative to the folder, with "/" between the parts. A subfolder that cannot
-        be listed is among them, as a file that cannot be read is.
+        be listed is included, like a file that cannot be read.
     """
     entered, found = set(), []
 
@@ -80,7 +80,7 @@ def decode(path: Path, size: int, channels: int) -> np.ndarray:
         width, height = picture.size
         side = min(width, height)
         left, top = (width - side) // 2, (height - side) // 2
-        # Not ImageOps.fit: it cuts between pixels, and what lies outside bleeds in.
+        # Not ImageOps.fit: it cuts between pixels, and mixes in pixels from outside the square.
         square = _to_8_bits(picture.crop((left, top, left + side, top + side)), start)
         mode = "RGB" if channels == 3 else "L"
         transparent = square.mode in ("LA", "PA", "RGBA") or "transparency" in square.info
@@ -118,7 +118,7 @@ def _webp_size(start):
 def _to_8_bits(picture, start):
     """Scale 16-bit grey to bytes, and a PNG file's transparent colour to the depth of its pixels.
 
-    Pillow tells that colour at the depth of the file, and decodes all other pixels to 8 bits.
+    Pillow gives that colour in the bit depth of the file, but decodes all pixels to 8 bits.
     """
     clear = picture.info.get("transparency")
     if picture.mode.startswith("I"):

@@ -1,4 +1,4 @@
-"""From a configuration to a trainer."""
+"""Build a trainer from a configuration."""
 
 from types import ModuleType
 
@@ -43,7 +43,7 @@ def build(
     _check(config, images, labels)
     loss = losses.adversarial(config.loss, smooth=config.smooth)
     loss = losses.AuxiliaryClassifier(loss) if config.condition == "classifier" else loss
-    # Three streams from one seed: a change to one network's draws leaves the others alone.
+    # Three streams from one seed: if one network draws more numbers, the others stay the same.
     g_rng, d_rng, rng = np.random.default_rng(config.seed).spawn(3)
     ops = get_backend(backend)
     ops.allow_tf32(config.tf32)
@@ -60,7 +60,7 @@ def build(
     d_optimiser = optimiser(config.d_optimiser, D, config.d_lr, clip_weights=config.clip_weights)
     average = optim.EMA(G, config.ema) if config.ema else None
     penalty = config.penalty, config.penalty_weight, config.penalty_every
-    # After all else that lies on the device: the images take what memory is left.
+    # Last, because the images may take all memory of the device that is left.
     source = DataSource(
         images, rng, batch_size=config.batch_size, z_dim=z_dim(config), noise=config.noise,
         labels=labels, backend=ops, dtype=config.dtype,
@@ -81,12 +81,12 @@ def make_generator(config: Config) -> Layer:
 
 
 def z_dim(config: Config) -> int:
-    """Return how many numbers of noise the generator takes: the label's embedding is the rest."""
+    """Return the length of the generator's noise: its inputs without the label's embedding."""
     return model(config.model).z_dim - (LABEL_WIDTH if config.condition else 0)
 
 
 def _check(config, images, labels):
-    """Refuse data that does not fit, and settings that exclude each other."""
+    """Raise ValueError if the data does not fit, or if settings exclude each other."""
     data, shape, wanted = config.data, images.shape[1:], model(config.model).image_shape
     if shape != wanted:
         both = f"data {data}, model {config.model!r}"
@@ -97,7 +97,7 @@ def _check(config, images, labels):
         raise ValueError("penalty_weight and penalty_every: expected a penalty, too, got 'none'")
     std, steps = config.instance_noise, config.instance_noise_steps
     if std < 0 or steps < 0:
-        raise ValueError(f"instance_noise: expected 0 or more, got {std} in {steps} steps")
+        raise ValueError(f"instance_noise: expected 0 or more, got std {std}, steps {steps}")
     if not config.condition:
         return
     if z_dim(config) < 1:

@@ -1,4 +1,4 @@
-"""The options of a run. Each stands here and nowhere else; the command line is made from them."""
+"""The options of a run, each defined here only; the command line is generated from them."""
 
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,7 +28,7 @@ def option(
     least : int, optional
         Smallest value allowed.
     preset : bool
-        A preset sets this option: to a value of its own, or back to the default.
+        True if every preset sets this option: to the paper's value, or back to the default.
 
     Returns
     -------

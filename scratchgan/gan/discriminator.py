@@ -1,7 +1,7 @@
-"""Discriminators as functions of what a game asks of them.
+"""Discriminators whose layers depend on options of the run: norm, pack, labels, noise.
 
 A model's discriminator is a function with one parameter, ``ask``: a `DiscriminatorOptions`. The
-function writes its layers as a list, and takes from ``ask`` whatever depends on the game:
+function writes its layers as a list, and takes from ``ask`` whatever depends on the options:
 
     def discriminator(ask=PLAIN):
         return ask.network(
@@ -41,7 +41,7 @@ LABEL_WIDTH = 10  # numbers in the embedding of a label that is part of a networ
 
 @dataclass(frozen=True)
 class DiscriminatorOptions:
-    """Requests of a game to its discriminator.
+    """Options of a run that change its discriminator.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class DiscriminatorOptions:
     noise : float
         Standard deviation of the `GaussianNoise` on D's input; 0 for none.
     condition : {None, "concat", "projection", "classifier"}
-        How D learns of the labels.
+        How D gets the labels.
     classes : int
         Number of different labels; needed with ``condition``.
 
@@ -86,11 +86,11 @@ class DiscriminatorOptions:
     # ---- for the list of layers, from first to last ------------------------------------------
 
     def inputs(self, n: int) -> int:
-        """Return how many inputs a Dense first layer has, if a sample has n numbers."""
+        """Return the number of inputs of a first Dense layer, for samples of n numbers."""
         return self.pack * n + LABEL_WIDTH * (self.condition == "concat")
 
     def channels(self, C: int) -> int:
-        """Return how many input channels a convolution has as first layer, if an image has C."""
+        """Return the number of input channels of a first convolution, for images of C channels."""
         if self.condition == "concat":
             wrong = "expected a first layer that is Dense, got a convolution"
             cure = "with convolutions take projection or classifier"
@@ -99,7 +99,7 @@ class DiscriminatorOptions:
 
     @property
     def bias(self) -> bool:
-        """Whether a layer before `normalise` has a bias. A BatchNorm would cancel it."""
+        """True if a layer before `normalise` has a bias. A BatchNorm would cancel it."""
         return self.norm != "model"
 
     def normalise(self, *shape: int) -> list[Layer]:
@@ -115,24 +115,24 @@ class DiscriminatorOptions:
         return [LayerNorm(shape)] if self.norm == "layer" else []
 
     def std_channel(self) -> list[Layer]:
-        """Return a MinibatchStd in a list if the game asks for it, else an empty list.
+        """Return a list with a MinibatchStd if ``minibatch_std`` is set, else an empty list.
 
-        Write it before the last layer. If a Dropout stands there, write it before the Dropout: its
-        masks differ between samples even if the samples do not.
+        Write it before the last layer. If a Dropout comes there, write it before the Dropout:
+        dropout masks differ between samples even if the samples do not.
         """
         return [MinibatchStd()] if self.minibatch_std else []
 
     def features(self, n: int) -> int:
-        """Return how many inputs the last layer has: n, and one more after a `std_channel`."""
+        """Return the number of inputs of the last layer: n, plus one after a `std_channel`."""
         return n + self.minibatch_std
 
     @property
     def outputs(self) -> int:
-        """Number of outputs of the last layer: a logit, and one for each class if D predicts it."""
+        """Number of outputs of the last layer: one logit, plus one for each class D predicts."""
         return 1 + self.classes * (self.condition == "classifier")
 
     def weights(self, layer: Layer) -> Layer:
-        """Wrap a layer with weights in SpectralNorm, if the game asks for it.
+        """Wrap a layer in SpectralNorm, if it has weights and ``norm`` is "spectral".
 
         `network` does this for the layers in its list. Do it yourself for a layer inside another
         one, such as a `Residual`.
@@ -141,7 +141,7 @@ class DiscriminatorOptions:
         return SpectralNorm(layer) if spectral else layer  # type: ignore[arg-type]
 
     def network(self, *layers: Layer, last: list[Layer]) -> Layer:
-        """Build the discriminator.
+        """Build the discriminator from its list of layers.
 
         Parameters
         ----------
@@ -158,7 +158,7 @@ class DiscriminatorOptions:
         Raises
         ------
         ValueError
-            The list leaves out something that the game asks for.
+            The list leaves out a layer that the options need.
         """
         w = _weights(last[0])
         if w is None or w.shape[-1] != self.outputs:
@@ -179,7 +179,7 @@ class DiscriminatorOptions:
         return ConcatLabels(network, Embedding(self.classes, LABEL_WIDTH)) if concat else network
 
     def _check(self, network):
-        """Refuse a network that leaves out what the game asks for."""
+        """Raise ValueError if the network leaves out a layer that the options need."""
         layers = network.sublayers().values()
         normalised = [layer.layer for layer in layers if isinstance(layer, SpectralNorm)]
         for layer in layers:
@@ -198,13 +198,12 @@ PLAIN = DiscriminatorOptions()
 def make_discriminator(
     discriminator: Callable[..., Layer], ask: DiscriminatorOptions = PLAIN
 ) -> Layer:
-    """Build a model's discriminator for a game.
+    """Build a model's discriminator with the given options.
 
     Parameters
     ----------
     discriminator : callable, (ask) -> Layer, or () -> Layer
-        A function without a parameter called ``ask`` can be used in games that ask for nothing,
-        or for ``noise`` only.
+        Without a parameter called ``ask``, the function allows no option other than ``noise``.
     ask : DiscriminatorOptions
 
     Returns
@@ -215,14 +214,14 @@ def make_discriminator(
     Raises
     ------
     ValueError
-        The game asks for something of a function that does not take ``ask``.
+        An option other than ``noise`` is set, and the function does not take ``ask``.
     """
     if "ask" in inspect.signature(discriminator).parameters:
         return discriminator(ask=ask)
     if ask != replace(PLAIN, noise=ask.noise, classes=ask.classes):
         name = getattr(discriminator, "__name__", "discriminator")
         raise ValueError(
-            f"{name}(): expected a parameter ask, for the game wants {ask}; "
+            f"{name}(): expected a parameter ask, because the run needs {ask}; "
             "write the function as def discriminator(ask): ..., as gan/discriminator.py shows"
         )
     network = discriminator()

@@ -21,7 +21,7 @@ class Model(NamedTuple):
         Makes G: (N, z_dim) -> (N, *image_shape), values in [-1, 1]; not yet initialised.
     discriminator : callable, (ask) -> Layer, or () -> Layer
         Makes D: (N, *image_shape) -> (N, 1), logits; not yet initialised. ``ask`` is a
-        `DiscriminatorOptions`, see ``discriminator.py``; the default stands for the plain game.
+        `DiscriminatorOptions`, see ``discriminator.py``; by default, no option is set.
     z_dim : int
         Numbers in a sample of noise.
     image_shape : tuple of int
@@ -35,7 +35,7 @@ class Model(NamedTuple):
 
 
 def mlp_generator():
-    """100-128-256-784."""
+    """Build the MLP 100-128-256-784."""
     return Sequential(
         Dense(100, 128, bias=False), BatchNorm(128), ReLU(),
         Dense(128, 256, bias=False), BatchNorm(256), ReLU(),
@@ -44,7 +44,7 @@ def mlp_generator():
 
 
 def mlp_discriminator(ask=PLAIN):
-    """784-256-128-1."""
+    """Build the MLP 784-256-128-1."""
     return ask.network(
         Flatten(),
         Dense(ask.inputs(784), 256), LeakyReLU(0.2), Dropout(0.1),
@@ -54,7 +54,7 @@ def mlp_discriminator(ask=PLAIN):
 
 
 def mlp_small_generator():
-    """100-256-784."""
+    """Build the MLP 100-256-784."""
     return Sequential(
         Dense(100, 256, bias=False), BatchNorm(256), ReLU(),
         Dense(256, 784), Tanh(), Reshape((28, 28, 1)),
@@ -62,7 +62,7 @@ def mlp_small_generator():
 
 
 def mlp_small_discriminator(ask=PLAIN):
-    """784-256-1."""
+    """Build the MLP 784-256-1."""
     return ask.network(
         Flatten(),
         Dense(ask.inputs(784), 256), LeakyReLU(0.2), *ask.std_channel(), Dropout(0.1),
@@ -71,13 +71,13 @@ def mlp_small_discriminator(ask=PLAIN):
 
 
 # Radford et al., "Unsupervised representation learning with deep convolutional GANs", 2016:
-# weights from N(0, 0.02^2), BatchNorm everywhere but at G's output and D's input.
+# weights from N(0, 0.02^2), BatchNorm everywhere except at G's output and D's input.
 SMALL = normal(0.02)
 HALVE = {"kernel": 4, "stride": 2, "padding": 1, "init": SMALL}  # H and W; transposed: doubles
 
 
 def dcgan28_generator():
-    """100 -> 7x7x128 -> 14x14x64 -> 28x28x1."""
+    """Build the network 100 -> 7x7x128 -> 14x14x64 -> 28x28x1."""
     return Sequential(
         Dense(100, 7 * 7 * 128, bias=False, init=SMALL), Reshape((7, 7, 128)),
         BatchNorm(128), ReLU(),
@@ -87,7 +87,7 @@ def dcgan28_generator():
 
 
 def dcgan28_discriminator(ask=PLAIN):
-    """28x28x1 -> 14x14x64 -> 7x7x128 -> 1."""
+    """Build the network 28x28x1 -> 14x14x64 -> 7x7x128 -> 1."""
     return ask.network(
         Conv2D(ask.channels(1), 64, **HALVE), LeakyReLU(0.2),
         Conv2D(64, 128, bias=ask.bias, **HALVE), *ask.normalise(7, 7, 128), LeakyReLU(0.2),
@@ -122,7 +122,7 @@ def dcgan(
     Raises
     ------
     ValueError
-        Another size, less than one channel, or a dropout that is no rate.
+        Another size, less than one channel, or a dropout outside [0, 1).
     """
     if size not in (16, 32, 64, 128, 256):
         raise ValueError(f"dcgan: expected a size of 16, 32, 64, 128 or 256, got size {size}")
@@ -161,7 +161,7 @@ def dcgan(
 
 
 def stacked_generator():
-    """100 -> 256 -> 7x7x64 -> 14x14x32 -> 28x28x3, for Stacked MNIST."""
+    """Build the network 100 -> 256 -> 7x7x64 -> 14x14x32 -> 28x28x3, for Stacked MNIST."""
     return Sequential(
         Dense(100, 256, bias=False), BatchNorm(256), ReLU(),
         Dense(256, 7 * 7 * 64, bias=False), Reshape((7, 7, 64)), BatchNorm(64), ReLU(),
@@ -171,7 +171,10 @@ def stacked_generator():
 
 
 def stacked_discriminator(ask=PLAIN):
-    """28x28x3 -> 14x14x32 -> 7x7x64 -> 256 -> 1: a Dense layer to tell three digits apart."""
+    """Build the network 28x28x3 -> 14x14x32 -> 7x7x64 -> 256 -> 1, for Stacked MNIST.
+
+    The Dense layer of 256 helps to tell the three digits apart.
+    """
     return ask.network(
         Conv2D(ask.channels(3), 32, kernel=4, stride=2, padding=1), LeakyReLU(0.2),
         Conv2D(32, 64, kernel=4, stride=2, padding=1), LeakyReLU(0.2),
@@ -181,7 +184,7 @@ def stacked_discriminator(ask=PLAIN):
 
 
 def toy_generator():
-    """2-256-256-256-2, for points in the plane."""
+    """Build the MLP 2-256-256-256-2, for points in the plane."""
     return Sequential(
         Dense(2, 256), ReLU(),
         Dense(256, 256), ReLU(),
@@ -191,7 +194,7 @@ def toy_generator():
 
 
 def toy_discriminator(ask=PLAIN):
-    """2-256-256-256-1."""
+    """Build the MLP 2-256-256-256-1, for points in the plane."""
     return ask.network(
         Dense(ask.inputs(2), 256), LeakyReLU(0.2),
         Dense(256, 256), LeakyReLU(0.2),

@@ -35,7 +35,7 @@ def preset_options(name: str) -> dict[str, Any]:
 
 
 def _both(optimiser, lr):
-    """Let D and G have this optimiser and this learning rate."""
+    """Return the options that give D and G this optimiser and this learning rate."""
     return {"g_optimiser": optimiser, "d_optimiser": optimiser, "g_lr": lr, "d_lr": lr}
 
 

@@ -20,13 +20,14 @@ from .source import DataSource
 
 
 class Step(NamedTuple):
-    """Losses and D's judgement in one training step, as scalars of the backend.
+    """Losses and D's mean outputs in one training step, as scalars of the backend.
 
     Attributes
     ----------
     d_loss, g_loss : scalar
     d_real, d_fake : scalar
-        Mean of D(x) and of D(G(z)): D's probability that a real and a generated image are real.
+        Mean probability of being real that D gives to real and to generated images; for a critic,
+        its mean value.
     """
 
     d_loss: Any
@@ -36,7 +37,7 @@ class Step(NamedTuple):
 
 
 class Trainer:
-    """Two networks, their optimisers, a loss, and the data they play on.
+    """Training of a GAN: two networks, their optimisers, a loss, and the data.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ class Trainer:
     g_optimiser, d_optimiser : Optimiser
     source : DataSource
         On the backend of the networks. If it has labels, G takes pairs (z, labels) and D pairs
-        (x, labels), and a generated image gets the label of the real one in its place.
+        (x, labels), and the i-th generated image of a batch gets the label of the i-th real one.
     d_steps : int
         Steps of D before each step of G.
     l2_generator : float
@@ -97,7 +98,7 @@ class Trainer:
         return Step(d_loss, g_loss, d_real, d_fake)
 
     def d_step(self, x, labels=None):
-        """Descend D's loss on a batch of real and a batch of generated images.
+        """Take one step down D's loss, on a batch of real and a batch of generated images.
 
         Returns
         -------
@@ -121,7 +122,7 @@ class Trainer:
         return value, d_real.mean(), d_fake.mean()
 
     def g_step(self, x, labels=None):
-        """Descend G's loss: through D, whose parameters stay, down into G.
+        """Take one step down G's loss: backprop goes through D, whose parameters stay, into G.
 
         Only relativistic losses look at the real images x.
 

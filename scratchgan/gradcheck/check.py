@@ -9,7 +9,7 @@ from ..layers.base import Layer
 from .layer import LayerUnderTest
 from .report import FIRST, KinkError, Report, Row, gradient_row, same_row
 
-TRIES = 5  # random inputs to try, as long as the differences straddle a kink
+TRIES = 5  # random inputs to try, while the differences step over a kink
 NO_LIMIT = "differences do not settle: not differentiable here, or not the same at every call"
 
 
@@ -31,7 +31,7 @@ def check(layer: Layer, input_shape: tuple[int, ...], seed: int = 0) -> Report:
     Report
         ``.passed``, ``.rows``, and a table as its text. The error of a gradient is its largest
         deviation from the differences, divided by its largest entry. The differences have rounding
-        errors, too: their possible size is taken off the deviation first. Arrays of more than 400
+        errors, too: their possible size is subtracted from the deviation. Arrays of more than 400
         entries are not checked entry by entry, but at 8 entries and along 4 random directions.
 
     Raises

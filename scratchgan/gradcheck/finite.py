@@ -11,15 +11,16 @@ them is free of the first powers (Richardson extrapolation): with the weights 4,
     (4 d_1 - d_2) / 3    and    (15 d_1 - 6 d_2 + d_3) / 10
 
 have errors of order h^4 and h^6. Where f is smooth the two agree to many digits. Where a kink of f
-(that of a ReLU, say) lies between the points they do not, and a smaller h, which steps over fewer,
-is tried. A kink right at 0 escapes that test, because all d_k agree on the mean of both slopes. The
-second differences
+(that of a ReLU, say) lies between the points they do not. Then a smaller h is tried, which steps
+over fewer kinks. A kink right at 0 escapes that test, because all d_k agree on the mean of both
+slopes. The second differences
 
     s_k = (f(k h) - 2 f(0) + f(-k h)) / (k h)
 
-give it away: where f is smooth s_k is f'' k h, and s_2 = 2 s_1 but for order h^3; at a kink each
-s_k is the right slope less the left, and |s_2 - 2 s_1| / 2 is half of that, which is how far the
-mean lies from either slope. The doubt is this, or the disagreement of the two means if larger.
+reveal it. Where f is smooth, s_k is f'' k h, and s_2 = 2 s_1 up to terms of order h^3. At a kink,
+each s_k is the right slope minus the left one. Then |s_2 - 2 s_1| / 2 is half of that, which is how
+far the mean lies from either slope. The doubt, an estimate of the error, is the larger of two
+numbers: |s_2 - 2 s_1| / 2, and the difference of the two weighted means.
 """
 
 import numpy as np

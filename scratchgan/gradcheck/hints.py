@@ -74,7 +74,7 @@ def explain(error, layer, shape=None):
 
 
 def _of_the_user(file):
-    """Return whether this file of code is neither the library's nor NumPy's nor Python's."""
+    """Return True if this code file is the user's: not the library's, NumPy's or Python's."""
     python = PYTHON in Path(file).parents and "site-packages" not in file
     return not (python or file.startswith("<") or {OURS, NUMPY} & set(Path(file).parents))
 

@@ -1,7 +1,8 @@
 """The layer under test: checks of every promise in ``layers/base.py``.
 
-All in float64, with random inputs, parameters and upstream gradients: with ones or initial values
-many a mistake cancels (the sum over a BatchNorm's output does not depend on its input at all).
+All checks run in float64, with random inputs, parameters and upstream gradients. With ones or
+initial values, many mistakes cancel (the sum over a BatchNorm's output does not depend on its input
+at all).
 
     contract        nothing is overwritten, gradients add up, two batches can be in flight
     first order     S = <f(x), dy>:      dS/dx and dS/dθ from `backward` against differences of S
@@ -23,7 +24,7 @@ FEW = 400  # arrays up to this size, in layers of up to ten times this, are chec
 
 
 class LayerUnderTest:
-    """A copy of a layer in float64, at a random place, with all that its check needs.
+    """A copy of a layer in float64, with random parameters, and all that its checks need.
 
     Letters: x input, t tangent, y output in the mode that is checked, dy upstream gradient. The
     ``mode`` is the end of the rows' names: "" in training, " (evaluation)" in evaluation.
@@ -108,14 +109,14 @@ class LayerUnderTest:
         return self.add(same_row(what + self.mode, names, arrays, expected))
 
     def gradients(self, what, tolerance, claimed, y, function):
-        """Add a row for x and one for each parameter: gradients of <y, dy> against differences."""
+        """Add a row for x and for each parameter: compare its gradient with differences."""
         size = np.linalg.norm(y) * np.linalg.norm(self.dy)
         for key, a, g in zip(self.inputs[2:], self.arrays()[2:], claimed, strict=True):
             name, every = f"{what}{key}{self.mode}", max(a.size, self.layer.size // 10) <= FEW
             self.add(gradient_row(name, tolerance, function, a, g, self.rng, size, every))
 
     def contract(self):
-        """Check the rules beyond right gradients; return False if nothing more can be checked."""
+        """Check the rules of ``layers/base.py``; return False if nothing more can be checked."""
         x, dy, given, before = self.x, self.dy, self.arrays(), copy.deepcopy(self.arrays())
         y, cache = self.forward(x)
         right = self.backward(cache)
@@ -157,7 +158,7 @@ class LayerUnderTest:
         return True
 
     def dtypes(self):
-        """Add a row: float32 in, float32 out."""
+        """Add a row: float32 inputs must give float32 results."""
         single = _copy_as(self.layer, "float32")
         x, dy = self.x.astype("float32"), self.dy.astype("float32")
         y, cache = self.forward(x, single)

@@ -75,7 +75,7 @@ class Report:
 
 
 class KinkError(Exception):
-    """The differences do not settle: there is no derivative here to compare a gradient with."""
+    """The differences do not converge: no derivative here to compare a gradient with."""
 
 
 def gradient_row(what, tolerance, function, x, gradient, rng, size, every=True):
@@ -85,8 +85,8 @@ def gradient_row(what, tolerance, function, x, gradient, rng, size, every=True):
     """
     if np.shape(gradient) != x.shape:
         return Row(what, np.inf, tolerance, f"expected shape {x.shape}, got {np.shape(gradient)}")
-    # Rounding of the sum, seen through the smallest step. A gradient below this is zero as far as
-    # differences can tell, as is the gradient of a bias in front of a BatchNorm.
+    # Rounding error of the sum, divided by the smallest step. Differences cannot tell a gradient
+    # below this from zero. The gradient of a bias in front of a BatchNorm is such a one.
     noise = 1e-9 * size
     places, claimed, found, doubts = probe(function, x, gradient, rng, every)
     largest = max(np.abs(claimed).max(initial=0), np.abs(found).max(initial=0))

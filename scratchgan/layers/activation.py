@@ -29,7 +29,7 @@ class LeakyReLU(Elementwise):
         return ops_of(x).leaky_relu(x, self.slope)
 
     def backward(self, dy, cache, into_params=True):
-        """dx = dy where y > 0, slope * dy elsewhere: y and x have the same sign."""
+        """dx = dy where y > 0, slope * dy elsewhere: y > 0 exactly where x > 0."""
         return ops_of(dy).leaky_relu_grad(dy, cache, self.slope)
 
     def double_backward(self, t, dy, cache):

@@ -6,7 +6,7 @@ A layer is a function y = f(x; θ) of an input x and of parameters θ. It answer
     dx = layer.backward(dy, cache)                      dS/dy is dy; what are dS/dx and dS/dθ?
     Jt, dB_dx = layer.double_backward(t, dy, cache)     how does B = <J t, dy> change with x and θ?
 
-S is any scalar that is computed from y further on: a loss. d<name> always stands for dS/d<name>,
+S is any scalar that is computed from y further on: a loss. d<name> always means dS/d<name>,
 and has the shape of <name>. Only gradient penalties ask the third question; skip it on a first
 reading. (There, J = dy/dx is the layer's Jacobian, t is a direction in which x moves, and <a, b> is
 the sum of all entries of a * b.) Three rules hold everywhere:
@@ -36,7 +36,7 @@ class ShapeError(ValueError):
 
 
 class Layer(Module):
-    """A function with parameters: the Params and Layers among its attributes, see ``params.py``.
+    """A function with parameters, which it finds among its attributes; see ``params.py``.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ class Layer(Module):
         raise NotImplementedError(f"{self} has no second order (double_backward)")
 
     def expect(self, x: Array, *shape: int | str) -> None:
-        """Raise ShapeError unless x is a float array of this shape; a letter is any length.
+        """Raise ShapeError unless x is a float array of this shape; a letter means any length.
 
         Once the layer is initialised, x must also have the backend and the dtype of its parameters.
         """
@@ -129,15 +129,15 @@ class Layer(Module):
 
 
 class LinearMap(Layer):
-    """y = A x + b, where A depends on the weights w: three formulas make the whole layer.
+    """y = A x + b, where A is linear in the weights w: a subclass gives three formulas.
 
         apply(x)            A x
         adjoint(dy)         A^T dy
-        weight_grad(x, dy)  d<A x, dy>/dw
+        weight_grad(x, dy)  the derivative of <A x, dy> with respect to w
 
-    One identity ties them: <apply(x), dy> = <x, adjoint(dy)> = <w, weight_grad(x, dy)>. It holds to
-    the last digits, so check it first. The Params must have the names w and b; a layer without
-    weights, or without a bias, leaves them None.
+    One identity ties them: <apply(x), dy> = <x, adjoint(dy)> = <w, weight_grad(x, dy)>. It holds up
+    to rounding, so it is the sharpest test: check it first. The Params must have the names w and b;
+    a layer without weights, or without a bias, leaves them None.
     """
 
     w: Any = None  # a Param, or None
@@ -148,11 +148,11 @@ class LinearMap(Layer):
         raise NotImplementedError(f"{self} has no apply")
 
     def adjoint(self, dy, in_shape=None):
-        """Compute A^T dy; ``in_shape`` is the shape of x, for maps whose dy does not tell it."""
+        """Compute A^T dy; ``in_shape`` is the shape of x, where dy does not determine it."""
         raise NotImplementedError(f"{self} has no adjoint")
 
     def weight_grad(self, x, dy):
-        """Compute d<A x, dy>/dw, in the shape of w."""
+        """Compute the derivative of <A x, dy> with respect to w, in the shape of w."""
         raise NotImplementedError(f"{self} has no weight_grad")
 
     def forward(self, x, train=True):
@@ -171,7 +171,7 @@ class LinearMap(Layer):
         return None if into_params == "only" else self.adjoint(dy, cache.shape)
 
     def double_backward(self, t, dy, cache):
-        """B = <A t, dy>: J is A wherever x is, and dB/dw is weight_grad(t, dy)."""
+        """B = <A t, dy>: J is A for every x, and dB/dw is weight_grad(t, dy)."""
         if self.w is not None:
             self.w.grad += self.weight_grad(t, dy)
         return self.apply(t), None

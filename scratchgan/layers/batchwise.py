@@ -9,7 +9,7 @@ batch, μ = m(x), σ = sqrt(m((x - μ)^2) + ε), x̂ = (x - μ) / σ, each (F,),
 
     forward         s = sum of σ / F, one number;  y = x with s beside it, in one more channel
     backward        dσ/dx = x̂ / N in each column, so ds/dx = k x̂. Let dy = (dy_x, dy_s) and
-                    d = sum of dy_s, for the new channel holds the same s everywhere. Then
+                    d = sum of dy_s, because the new channel holds the same s everywhere. Then
                     dx = dy_x + d k x̂
     tangent         J t = t with τ beside it,  τ = sum of k x̂ t
     second order    B = <t, dy_x> + d τ, where only x̂ in τ depends on x. Its derivative along t is
@@ -62,12 +62,12 @@ class MinibatchStd(Layer):
     It holds the standard deviation over the batch, averaged over all numbers of a sample: Karras et
     al., "Progressive growing of GANs", 2018, section 3. Put it near the end of a discriminator. Do
     not combine it with a penalty on the slope at single samples: a logit depends on the whole
-    batch. Evaluation does the same as training, for there are no running statistics.
+    batch. Evaluation does the same as training, because there are no running statistics.
 
     Parameters
     ----------
     eps : float
-        Added to the variance: the square root has no slope at 0.
+        Added to the variance: the square root has no derivative at 0.
     """
 
     def __init__(self, *, eps: float = 1e-8):

@@ -46,7 +46,7 @@ class Sequential(Layer):
     def backward(self, dy, cache, into_params=True):
         """Apply the chain rule: through all layers, last to first.
 
-        With into_params="only", down to the first layer that has parameters, and no further.
+        With into_params="only", it ends at the first layer that has parameters.
         """
         only = into_params == "only"
         first = self.first_learned() if only else 0
@@ -134,5 +134,5 @@ class Residual(Sequential):
 
 
 def _add(a, b):
-    """Return a + b, where None stands for zero."""
+    """Return a + b, where None means zero."""
     return b if a is None else a if b is None else a + b

@@ -15,7 +15,7 @@ class _WithLabels(Layer):
     """Base class: checks the parts and the input of both layers below."""
 
     def __init__(self, **parts: Layer):
-        # The parameters of a part that is no Layer would be left out without a word.
+        # The parameters of a part that is no Layer would be left out, without an error.
         wrong = {name: part for name, part in parts.items() if not isinstance(part, Layer)}
         if wrong:
             raise TypeError(f"{type(self).__name__}: expected Layers, got {wrong}")
@@ -36,7 +36,7 @@ class _WithLabels(Layer):
 class ConcatLabels(_WithLabels):
     """y = net([x, e]): the embedding of the labels is extra input. Mirza and Osindero, 2014.
 
-    For a generator, whose x is z, and for a discriminator made of dense layers. Here F is the
+    Use it for a generator, whose x is z, or a discriminator made of dense layers. Here F is the
     number of numbers in a sample, and [x, e] (N, F + W) is x flattened, then e.
 
     Parameters
@@ -56,7 +56,7 @@ class ConcatLabels(_WithLabels):
         """y = net([x, e]); x is the pair (x, labels)."""
         x, labels = self.pair(x)
         e, of_labels = self.embedding.forward(labels, train)  # (N, W)
-        self.expect(x, *x.shape)  # its dtype: joined to e, a wrong one would not be noticed
+        self.expect(x, *x.shape)  # checks the dtype: a wrong one would be hidden by the join
         y, of_net = self.net.forward(_join(x, e), train)
         return y, (x.shape, e, of_labels, of_net)
 
@@ -72,8 +72,8 @@ class ConcatLabels(_WithLabels):
     def double_backward(self, t, dy, cache):
         """B = <J_net [t, 0], dy>: e does not move with x.
 
-        J_net depends on e as it does on x, and so does B: the two parts of net's dB/d[x, e] go the
-        same ways as in backward.
+        J_net depends on e as it does on x, and so does B: both parts of net's dB/d[x, e] are used,
+        as in backward.
         """
         shape, e, of_labels, of_net = cache
         t = _join(t, ops_of(e).xp.zeros_like(e))  # (N, F + W)
@@ -106,9 +106,9 @@ class Projection(_WithLabels):
 
         backward        dφ = head^T dy + dy e,   de = dy φ;        dφ goes on into body
         tangent         J t = head t_φ + <e, t_φ>                  with t_φ = body t
-        second order    B = <J t, dy>:   dB/dt_φ = dφ of above,   dB/de = dy t_φ
+        second order    B = <J t, dy>:   dB/dt_φ = dφ as above,   dB/de = dy t_φ
 
-    where head and body stand for their Jacobians. <e, φ> is linear in φ and in e, so it adds
+    where head and body mean their Jacobians. <e, φ> is linear in φ and in e, so it adds
     nothing to dB/dφ: that comes from head alone, and is None for a `Dense`.
 
     Parameters
@@ -143,7 +143,7 @@ class Projection(_WithLabels):
         return self.body.backward(self._dphi(dy, cache, bool(into_params)), of_body, into_params)
 
     def _dphi(self, dy, cache, into_params):
-        """dφ = head^T dy + dy e; the gradients of head and embedding are added on the way."""
+        """dφ = head^T dy + dy e; if into_params, add the gradients of head and embedding, too."""
         _, of_labels, of_head, phi, e = cache
         if into_params:
             self.embedding.backward(dy * phi, of_labels)  # for in forward it was: <e, φ>

@@ -5,11 +5,11 @@ KH, KW the kernel; SH, SW the stride; PH, PW the padding at the top and left; w 
 Images have their channels last.
 
     down : (N, H, W, C) -> (N, Y, X, O)     each pixel of y looks at a KH x KW patch of x
-    up   : (N, Y, X, O) -> (N, H, W, C)     its adjoint: each pixel paints such a patch
+    up   : (N, Y, X, O) -> (N, H, W, C)     its adjoint: each pixel of y adds to such a patch of x
 
-`Conv2D` applies ``down`` and goes back by ``up``. `ConvTranspose2D` exchanges the two, and nothing
-else. ``backend/conv_reference.py`` shows how both become matrix products; ``backend/cpu/conv.py``
-is the faster form that NumPy runs.
+`Conv2D` applies ``down``, and its adjoint is ``up``. `ConvTranspose2D` only exchanges the two.
+``backend/conv_reference.py`` shows how both become matrix products; ``backend/cpu/conv.py`` is the
+faster form that NumPy runs.
 """
 
 from typing import Any, TypeAlias
@@ -89,7 +89,7 @@ class _Convolution(LinearMap):
 
 
 class Conv2D(_Convolution):
-    """y = down(x) + b. (The kernel is not flipped, as is usual in deep learning.)
+    """y = down(x) + b. (As usual in deep learning, the kernel is not flipped.)
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ class Conv2D(_Convolution):
         return self.down(x)  # (N, Y, X, c_out)
 
     def adjoint(self, dy, in_shape=None):
-        """dx = up(dy). Several sizes of x can have one size of y; in_shape says which."""
+        """dx = up(dy). Several sizes of x give the same size of y; in_shape says which it was."""
         return self.up(dy, in_shape[1:3] if in_shape else self.smallest(dy.shape[1:3]))
 
     def weight_grad(self, x, dy):
@@ -118,7 +118,7 @@ class Conv2D(_Convolution):
 
 
 class ConvTranspose2D(_Convolution):
-    """y = up(x) + b: it enlarges images. Rows: (Y - 1) SH - 2 PH + KH + output_padding.
+    """y = up(x) + b: enlarge images, to (Y - 1) SH - 2 PH + KH + output_padding rows.
 
     Parameters
     ----------
@@ -160,5 +160,5 @@ class ConvTranspose2D(_Convolution):
         return self.down(dy)  # (N, Y, X, c_in)
 
     def weight_grad(self, x, dy):
-        """dw: here x is the smaller image, and dy the larger one."""
+        """dw, for in apply it was: y = up(x); so x is the smaller image, and dy the larger one."""
         return self.down_weight_grad(dy, x)  # (KH, KW, c_out, c_in)

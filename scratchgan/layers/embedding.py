@@ -45,7 +45,7 @@ class Embedding(Layer):
         ShapeError
             The labels are not integers of shape (N,), or out of range. Only labels on the host are
             checked for their range: for labels on a device, the host would have to wait. There a
-            label out of range picks some other row.
+            label out of range picks another row, without an error.
         """
         if self.theta is None:
             self.initialized()  # raises, and says what to do
@@ -59,11 +59,11 @@ class Embedding(Layer):
         return self.w.value[labels], labels  # (N, W)
 
     def backward(self, dy, cache, into_params=True):
-        """dw += H^T dy: row k is the sum of dy_n over the n of class k. There is no dx: None.
+        """dw += H^T dy: row k is the sum of dy_n over all n of class k. Return None: no dx exists.
 
         ``w.grad[labels] += dy`` would add a class that occurs twice only once. The product adds
         each, and is the same few operations on every backend. Its N K W multiplications are few
-        beside those of a dense layer.
+        compared with those of a dense layer.
         """
         if into_params:
             ops = ops_of(dy)
@@ -71,7 +71,7 @@ class Embedding(Layer):
             self.w.grad += ops.matmul(H.T, dy)  # (K, W)
 
     def double_backward(self, t, dy, cache):
-        """B = <J t, dy> = 0, whatever t: labels do not move."""
+        """B = <J t, dy> = 0 for every t, because labels are not continuous."""
         return ops_of(dy).xp.zeros_like(dy), None
 
     def __repr__(self):

@@ -36,8 +36,8 @@ class GaussianNoise(Layer):
         """Any shape -> the same shape."""
         if not (train and self.std):
             return x, None
-        # On the host, as in Dropout; in single precision always: the noise is the same for each
-        # dtype of x.
+        # Drawn on the host, as in Dropout, and always in single precision: so the noise is the same
+        # for each dtype of x.
         ops, shape, rng = ops_of(x), x.shape, self.rng
         noise = ops.host_array(lambda: rng.standard_normal(shape, np.float32), shape, x.dtype, rng)
         return x + float(self.std) * noise, None

@@ -29,7 +29,7 @@ class _Normalisation(Layer):
         self.gamma, self.beta = Param(shape=shape, init=ones), Param(shape=shape)
 
     def mean(self, a):
-        """Compute m(a), in a shape that broadcasts along a."""
+        """Compute the mean m(a), in a shape that broadcasts against a."""
         raise NotImplementedError
 
     def xhat(self, cache):
@@ -113,7 +113,7 @@ class BatchNorm(_Normalisation):
                 self.refuse("at least two values per channel", f"input of shape {x.shape}")
             running = self.running_mean, self.running_var
             mean, sigma = ops.batch_moments_(*running, x, self.decay, self.eps)  # (C,) each
-        else:  # a copy, for the cache: training goes on to change the original
+        else:  # copies, for the cache: training will change the originals
             mean, sigma = self.running_mean.copy(), ops.xp.sqrt(self.running_var + self.eps)
         y = ops.batch_norm(x, mean, sigma, self.gamma.value, self.beta.value)  # γ x̂ + β
         return y, (x, mean, sigma, train)
@@ -121,8 +121,8 @@ class BatchNorm(_Normalisation):
     def backward(self, dy, cache, into_params=True):
         """dγ += q,  dβ += s,  dx = γ (dy - s / M - x̂ q / M) / σ, with s = sum dy, q = sum x̂ dy.
 
-        M is the number of values of a channel. This is P(γ dy) = γ P(dy), for γ is constant over
-        the axes of the mean.
+        M is the number of values of a channel. This is P(γ dy) = γ P(dy), because γ is constant
+        over the axes of the mean.
         """
         x, mean, sigma, moving = cache
         ops, gamma = ops_of(dy), self.gamma.value

@@ -1,7 +1,7 @@
 """Parameters, and the flat vector in which a network stores all of them.
 
 A `Layer` (``base.py``) is a `Module`. It finds its parameters (`Param`) and its sublayers among its
-attributes, and names each by where it stands: ``"0.w"`` is w of the first layer. `initialize` puts
+attributes, and names each by its place: ``"0.w"`` is w of the first layer. `initialize` puts
 the values of all parameters into one vector ``theta``, and their gradients into another, ``grad``.
 """
 
@@ -51,7 +51,7 @@ class Param:
         return math.prod(self.shape)
 
     def _bind(self, theta, grad):
-        """Become views of the first entries of theta and grad; return how many."""
+        """Make value and grad views of the first entries of theta and grad; return their number."""
         self.value, self.grad = (a[: self.size].reshape(self.shape) for a in (theta, grad))
         return self.size
 
@@ -112,7 +112,7 @@ class Module:
 
     @property
     def size(self) -> int:
-        """Number of learned numbers."""
+        """Number of entries of all parameters together."""
         return sum(p.size for p in self.params().values())
 
     # ---- one flat vector ---------------------------------------------------------------------
@@ -159,7 +159,7 @@ class Module:
         """Update what depends on the weights; optimisers call this for each layer, each step."""
 
     def _bind(self, theta, grad):
-        """Become views of the first entries of theta and grad; return how many."""
+        """Make all parameters views of the first entries of theta and grad; return their number."""
         size = 0
         for part in self.parts().values():
             size += part._bind(theta[size:], grad[size:])
@@ -177,7 +177,7 @@ class Module:
         if self.theta is None:
             raise RuntimeError(f"{self} is not initialised: call .initialize(seed) first")
         shares = ops_of(self.theta).xp.may_share_memory
-        self._tree = list(self._walk())  # again, for a sublayer may have been replaced
+        self._tree = list(self._walk())  # again, because a sublayer may have been replaced
         for key, p in self.params().items():
             if p.size and (p.value is None or not shares(p.value, self.theta)):
                 why = f"{key} is not in theta: a sublayer was initialised afterwards"
@@ -220,7 +220,7 @@ class Module:
             array[...] = ops_of(array).asarray(state[key], array.dtype)
 
     def _state(self):
-        """The arrays themselves that `state_dict` copies."""
+        """Return the arrays that `state_dict` copies, by key."""
         state = {key: p.value for key, p in self.params().items()}
         for path, layer in self.sublayers().items():
             for name in layer.buffers:

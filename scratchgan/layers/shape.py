@@ -29,7 +29,7 @@ class Reshape(LinearMap):
         return x.reshape(len(x), *self.shape)
 
     def adjoint(self, dy, in_shape=None):
-        """Restore the shape of x; without in_shape, one row per sample."""
+        """Restore the shape of x, which is in_shape; without it, return one row per sample."""
         return dy.reshape(in_shape or (len(dy), -1))
 
 
@@ -41,7 +41,7 @@ class Flatten(LinearMap):
         return x.reshape(len(x), math.prod(x.shape[1:]))  # -1 fails where the batch is empty
 
     def adjoint(self, dy, in_shape=None):
-        """Restore the shape of x; without in_shape, one row per sample."""
+        """Restore the shape of x, which is in_shape; without it, return one row per sample."""
         return dy.reshape(in_shape or dy.shape)
 
 
@@ -104,11 +104,11 @@ class Dropout(Layer):
         return x * scaled, scaled
 
     def keep(self, shape):
-        """Draw which entries stay, as bool, on the host: a GPU run drops the same as a CPU run.
+        """Draw which entries to keep (bool), on the host: a GPU run drops the same as a CPU run.
 
-        It takes 16 random bits an entry, four entries from each number that is drawn. They meet the
-        rate to 1/65536, in a small part of the time that random floats take. (The threshold is a
-        whole number, so that no bits are converted.)
+        Each entry takes 16 random bits; each number drawn gives four entries. The rate is exact to
+        1/65536, and drawing is much faster than with random floats. (The threshold is an integer,
+        so that no bits are converted.)
         """
         n = math.prod(shape)
         bits = self.rng.integers(0, 2**64, -(-n // 4), np.uint64).view(np.uint16)[:n]
@@ -119,5 +119,5 @@ class Dropout(Layer):
         return dy if cache is None else dy * cache
 
     def double_backward(self, t, dy, cache):
-        """Once the mask is drawn, the layer is linear, and its own transpose."""
+        """J t = scaled mask * t: once the mask is drawn, the layer is linear."""
         return self.backward(t, cache), None

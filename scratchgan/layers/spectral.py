@@ -12,7 +12,7 @@ vectors that belong to s.
     forward         s = u^T W v,  Ŵ = W / s,  y = A(Ŵ) x + b                    (equation 8)
     power iteration v <- W^T u / |W^T u|,  u <- W v / |W v|                     (algorithm 1)
 
-One iteration after each update of W is enough, for W has hardly turned since the last one. Between
+One iteration after each update of W is enough, because W has hardly changed since the last. Between
 updates u and v stay as they are. So forward is a function of x and W alone, and its gradient is
 exact, even while u and v are still far from the true singular vectors. With u and v fixed, s is
 linear in W, ds = u^T dW v = <u v^T, dW>, and the quotient rule gives
@@ -81,11 +81,11 @@ class SpectralNorm(Layer):
         for matrix, source, target in ((W.T, self.u, self.v), (W, self.v, self.u)):
             a = ops.matmul(matrix, source[:, None])[:, 0]
             length = xp.sqrt((a * a).sum())
-            # Zeros have no direction: the vector stays then.
+            # A zero vector has no direction: then the old vector is kept.
             target[...] = xp.where(length > 0, a / xp.where(length > 0, length, 1), target)
 
     def forward(self, x, train=True):
-        """y = A(Ŵ) x + b; the cache is x, the layer with Ŵ for weights, s, u and v."""
+        """y = A(Ŵ) x + b; the cache is x, the layer with weights Ŵ, s, u and v."""
         if self.u is None:
             self.initialized()  # raises, and says what to do
         W, u, v = self.matrix(), self.u.copy(), self.v.copy()  # the next update changes them

@@ -14,7 +14,7 @@ __all__ = [
     "RelativisticPaired", "Wasserstein", "adversarial",
 ]  # fmt: skip
 
-# ---- D's logit is a probability, or a target of 1 or 0 ----------------------------------------
+# ---- D's logit gives a probability, or has a target of 1 or 0 ---------------------------------
 
 
 class Minimax:
@@ -33,8 +33,8 @@ class Minimax:
     Attributes
     ----------
     probability : bool
-        True where `real_probability` is a probability. A D that is sure of every sample leaves G
-        little to learn from then.
+        True where `real_probability` is a probability. Then a D that is sure of every sample
+        leaves G little to learn from.
     relativistic : bool
         True where ``generator`` takes the real logits, too.
     """
@@ -49,13 +49,13 @@ class Minimax:
         return binary_cross_entropy(a, target)
 
     def discriminator(self, real_logits: Array, fake_logits: Array) -> tuple[Array, Array, Array]:
-        """Return D's loss, and its gradients by the logits (N, 1) of real and of fake samples."""
+        """Return D's loss, and its gradients with respect to real and fake logits (N, 1)."""
         value_real, dreal = self.distance(real_logits, 1 - self.smooth)
         value_fake, dfake = self.distance(fake_logits, 0)
         return value_real + value_fake, dreal, dfake
 
     def generator(self, fake_logits: Array) -> tuple[Array, Array]:
-        """Return G's loss and its gradient: here D's term, with the sign changed."""
+        """Return G's loss and its gradient: minus D's loss on fake samples."""
         value, dfake = self.distance(fake_logits, 0)
         return -value, -dfake
 
@@ -98,9 +98,9 @@ class LeastSquares(NonSaturating):
 class Wasserstein:
     """D, a critic, minimises  mean a(G(z)) - mean a(x);  G minimises  -mean a(G(z)).
 
-    Among critics of slope 1 at most, minus D's least value is the distance between the two
-    distributions: Arjovsky et al., 2017, equation 2. The loss does not bound the slope: weight
-    clipping does in that paper, a penalty in Gulrajani et al., 2017.
+    If the critic's slope is at most 1, D's smallest possible loss is minus the distance between the
+    two distributions: Arjovsky et al., 2017, equation 2. The loss does not bound the slope. That
+    paper does it by weight clipping; Gulrajani et al., 2017, do it by a penalty.
 
     Parameters
     ----------
@@ -111,10 +111,10 @@ class Wasserstein:
     probability = relativistic = False
 
     def __init__(self, smooth: float = 0.0):
-        checked(not smooth, self, "0, for there are no labels to smooth", smooth=smooth)
+        checked(not smooth, self, "0, because there are no labels to smooth", smooth=smooth)
 
     def discriminator(self, real_logits: Array, fake_logits: Array) -> tuple[Array, Array, Array]:
-        """Return D's loss, and its gradients by the logits (N, 1) of real and of fake samples."""
+        """Return D's loss, and its gradients with respect to real and fake logits (N, 1)."""
         ones = ops_of(real_logits).xp.ones_like
         value = fake_logits.mean() - real_logits.mean()
         return value, -ones(real_logits) / real_logits.size, ones(fake_logits) / fake_logits.size
@@ -137,7 +137,7 @@ class Hinge(Wasserstein):
     """
 
     def discriminator(self, real_logits: Array, fake_logits: Array) -> tuple[Array, Array, Array]:
-        """Return D's loss, and its gradients by the logits (N, 1) of real and of fake samples."""
+        """Return D's loss, and its gradients with respect to real and fake logits (N, 1)."""
         value_real, dreal = _hinge(1 - real_logits)
         value_fake, dfake = _hinge(1 + fake_logits)
         return value_real + value_fake, -dreal, dfake
@@ -154,14 +154,14 @@ class RelativisticPaired(Wasserstein):
     relativistic = True
 
     def discriminator(self, real_logits: Array, fake_logits: Array) -> tuple[Array, Array, Array]:
-        """Return D's loss, and its gradients by the logits (N, 1) of real and of fake samples."""
+        """Return D's loss, and its gradients with respect to real and fake logits (N, 1)."""
         value, dgap = binary_cross_entropy(_gap(real_logits, fake_logits), 1)
         return value, dgap, -dgap
 
     def generator(  # type: ignore[override]
         self, fake_logits: Array, real_logits: Array
     ) -> tuple[Array, Array]:
-        """Return D's loss with the roles exchanged, and its gradient by the fake logits."""
+        """Return D's loss with exchanged roles, and its gradient with respect to fake_logits."""
         return binary_cross_entropy(_gap(fake_logits, real_logits), 1)
 
 
@@ -186,7 +186,7 @@ class AuxiliaryClassifier:
         self.probability, self.relativistic = game.probability, game.relativistic
 
     def discriminator(self, real_logits: Array, fake_logits: Array, labels: Array) -> Any:
-        """Return D's loss, and its gradients by all logits.
+        """Return D's loss, and its gradients with respect to all logits.
 
         A real sample and the generated sample in the same place share one label: labels (N,).
         """
@@ -199,13 +199,13 @@ class AuxiliaryClassifier:
         return value, *gradients
 
     def generator(self, fake_logits: Array, *real: Array, labels: Array) -> tuple[Array, Array]:
-        """Return the other loss plus the cross-entropy, and the gradient by the fake logits."""
+        """Return G's loss plus the cross-entropy, and the gradient with respect to fake_logits."""
         value, slope = self.game.generator(fake_logits[:, :1], *(logits[:, :1] for logits in real))
         cross_entropy, by_class = softmax_cross_entropy(fake_logits[:, 1:], labels)
         return value + cross_entropy, ops_of(fake_logits).xp.concatenate([slope, by_class], 1)
 
     def real_probability(self, logits: Array) -> Array:
-        """Return what the other loss says of its column."""
+        """Return the other loss's ``real_probability`` of the first column."""
         return self.game.real_probability(logits[:, :1])
 
 

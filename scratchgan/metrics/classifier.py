@@ -1,4 +1,4 @@
-"""A classifier of small images, made of this library's layers, on which the scores rest.
+"""A classifier of small images, made of this library's layers; the scores are based on it.
 
 Its last hidden layer gives the features that `frechet_distance` and `precision_recall` compare.
 Its predictions give the classes that `count_classes` counts. It has two convolutions and two dense
@@ -44,7 +44,7 @@ def fit_classifier(
     network: Sequential, x: np.ndarray, labels: np.ndarray, rng: np.random.Generator, *,
     epochs: int = 8, batch_size: int = 128, lr: float = 2e-3,
 ) -> Sequential:  # fmt: skip
-    """Train a classifier by Adam on the cross-entropy; the learning rate falls to 0 on a cosine.
+    """Train a classifier with Adam on the cross-entropy; a cosine schedule lowers the rate to 0.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def predict_from(network: Sequential, features: np.ndarray, batch: int = 512) ->
 
 
 def _batchwise(network, x, batch):
-    """Outputs of a network in evaluation mode, computed ``batch`` images at a time."""
+    """Return a network's outputs in evaluation mode, computed ``batch`` images at a time."""
     ops, dtype = ops_of(network.theta), network.theta.dtype
     parts = (ops.asarray(x[i : i + batch], dtype) for i in range(0, len(x), batch))
     return np.concatenate([ops.to_host(network.forward(p, train=False)[0]) for p in parts])

@@ -1,4 +1,4 @@
-"""How near generated samples are to real ones, measured on their features.
+"""Scores of how near generated samples are to real ones, computed from their features.
 
 A sample's features are, for example, the last hidden layer of a classifier: (N, F), one row for
 each sample. Whatever the features are, compare a score with its floor: the score of real samples
@@ -17,7 +17,7 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
     Parameters
     ----------
     real, fake : array (N, F), (M, F)
-        At least two rows each; many more than F, for the covariances to mean something.
+        At least two rows each. With fewer than many times F rows, the covariances mean little.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""How many modes of a known distribution the samples reach, and how evenly.
+"""Scores of mode collapse: how many modes of a known distribution samples reach, how evenly.
 
 Lin et al., 2018 (PacGAN), table 1 (ring and grid) and table 2 (stacked MNIST).
 """
@@ -110,7 +110,7 @@ def count_classes(labels: np.ndarray, classes: int) -> tuple[int, float]:
 
 
 def _kl_to_uniform(counts):
-    """KL of the shares ``counts / counts.sum()`` to 1/K each; NaN where all counts are 0."""
+    """KL divergence of the shares of ``counts`` from 1/K each; NaN if all counts are 0."""
     total = counts.sum()
     if total == 0:
         return float("nan")

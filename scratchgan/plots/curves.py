@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from ..files import PathLike, write_atomically
 
-BLUE, ORANGE = "#0072B2", "#D55E00"  # told apart by colour-blind readers too
+BLUE, ORANGE = "#0072B2", "#D55E00"  # colour-blind readers can tell them apart, too
 
 
 def loss_curves(metrics: dict[str, np.ndarray], path: PathLike) -> None:

@@ -107,11 +107,11 @@ def load_checkpoint(path: str | Path, trainer: Trainer, config: dict[str, Any]) 
         option that differs. The trainer keeps its state then.
     """
     arrays, meta = read_checkpoint(path)
-    # An option that the saved run does not know did not exist then: it had the default's effect.
+    # An option that is not in the file is newer than the saved run, which had its default's effect.
     saved = {f.name: f.default for f in fields(Config) if f.name != "data"} | meta["config"]
     names = [name for name in sorted(saved | config) if saved.get(name) != config.get(name)]
     if names:
-        differ = "; ".join(f"{n}: {saved.get(n)!r} there, {config.get(n)!r} here" for n in names)
+        differ = "; ".join(f"{n}: {saved.get(n)!r} saved, {config.get(n)!r} now" for n in names)
         raise CheckpointError(f"{path}: from a different run ({differ})")
     before = _state(trainer)
     try:

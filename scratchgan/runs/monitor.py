@@ -1,6 +1,6 @@
-"""Warnings in words: training goes wrong in one of the ways of GANs, or it crawls.
+"""Warnings about the typical failures of GANs, and about training that is needlessly slow.
 
-It crawls when its threads share their cores with other work and wait for each other.
+Training is slow when its threads share their cores with other work and wait for each other.
 """
 
 import math
@@ -14,11 +14,11 @@ THREADS = ("SCRATCHGAN_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class DivergenceError(RuntimeError):
-    """A loss or a parameter is not finite any more: training cannot recover from there."""
+    """A loss or a parameter is no longer finite: training cannot recover from this."""
 
 
 class Monitor:
-    """Watches the numbers of a run and says what they mean.
+    """Watches the numbers of a run and warns when training goes wrong.
 
     Each warning is given once, and again only if the trouble passes and comes back.
 
@@ -30,7 +30,7 @@ class Monitor:
         The label smoothing: D(x) is trained towards 1 - smooth.
     """
 
-    WON_FOR = 500  # steps that D must be sure of everything, before it is said to have won
+    WON_FOR = 500  # steps that D must be sure of every image, before the warning that it has won
     SURE = 0.98  # D(x) of a D that is sure; its D(G(z)) is 1 - SURE
     COLLAPSED = 0.1  # share of the real images' spread
     CROWDED = 0.5  # seconds that threads wait for a core, in each second
@@ -74,11 +74,11 @@ class Monitor:
         )
 
     def watch_cores(self, now: float) -> str | None:
-        """Return a warning if threads wait for cores that other work has, else None.
+        """Return a warning if threads wait for cores that other work uses, else None.
 
-        A thread that gets no core for a moment keeps all others waiting that share its product:
-        one such neighbour can make training with several threads ten times slower, and training
-        with one thread hardly.
+        All threads that share a product wait for a thread that gets no core for a moment. So one
+        other busy process can make training with several threads ten times slower; it hardly slows
+        training with one thread.
 
         Parameters
         ----------
@@ -96,13 +96,13 @@ class Monitor:
         return self._once(
             "crowded",
             waited >= self.CROWDED,
-            f"threads wait for a core, {waited:.1f} s in each second: other work has them. "
+            f"threads wait for a core, {waited:.1f} s in each second: other work uses them. "
             f"Training may be much faster with {' and '.join(f'{name}=1' for name in THREADS)} "
             "set: Ctrl-C, then --resume (the last digits of the losses will differ)",
         )
 
     def _once(self, trouble, here, message):
-        """Return the message when a trouble begins; None while it lasts, and while it is absent."""
+        """Return the message when a trouble begins, and None at all other times."""
         new = here and trouble not in self.present
         (self.present.add if here else self.present.discard)(trouble)
         return message if new else None
@@ -114,7 +114,7 @@ def spread(images: np.ndarray) -> float:
 
 
 def waited_for_cores(folder: Path = Path("/proc/self/task")) -> dict[str, float]:
-    """Return how many seconds each thread of this process was ready to run and did not.
+    """Return the seconds that each thread of this process has waited for a core.
 
     Returns
     -------

@@ -36,14 +36,14 @@ SPREAD = 256  # real images from which their spread is computed
 
 
 class Stopped(Exception):  # noqa: N818
-    """The user asked the run to stop; it has been saved."""
+    """The user has stopped the run, and its state has been saved."""
 
 
 def train(
     config: Config, images: np.ndarray, out: str | Path, *, steps: int, backend: str = "auto",
     resume: bool = False, save_every: int = 500, labels: np.ndarray | None = None,
 ) -> Trainer:  # fmt: skip
-    """Train, and leave everything worth keeping in a folder.
+    """Train, and save metrics, samples and checkpoints in a folder.
 
     Parameters
     ----------
@@ -56,8 +56,8 @@ def train(
     backend : str
         Name of a backend; see `get_backend`.
     resume : bool
-        Go on from the folder's checkpoint, bit for bit as if never stopped. Without a checkpoint,
-        start.
+        Go on from the folder's checkpoint. The results equal those of a run without a stop, bit for
+        bit. Without a checkpoint, start at step 0.
     save_every : int
         Steps from one sample grid and checkpoint to the next.
     labels : integer array (M,), optional
@@ -83,7 +83,7 @@ def train(
     path, config_file = out / CHECKPOINT, out / "config.json"
     text = json.dumps(asdict(config), indent=2) + "\n"
     if path.exists() and not resume and checkpoint.read_checkpoint(path)[1]["step"]:
-        raise CheckpointError(f"{path}: exists already; --resume goes on with it, or choose --out")
+        raise CheckpointError(f"{path}: exists; go on with --resume, or choose another --out")
     if not path.exists() and config_file.exists() and config_file.read_text() != text:
         raise CheckpointError(f"{config_file}: belongs to another run; choose another --out")
     for folder in (out, out / "samples"):
@@ -125,7 +125,7 @@ class _Run:
         )
         with (
             asked_to_stop() as asked,
-            np.errstate(over="ignore", invalid="ignore"),  # the monitor says it better
+            np.errstate(over="ignore", invalid="ignore"),  # the monitor reports these
             open(self.out / "metrics.csv", "a", buffering=1) as metrics,
             bar,
             closing(stepper),
@@ -209,7 +209,7 @@ def _delete_after(step, out, steps, save_every):
     kept = [line for line in complete if int(line.partition(",")[0]) <= step]
     _write_text(path, "\n".join([",".join(COLUMNS), *kept]) + "\n")
     if step >= steps:
-        print(f"already at step {step}", file=sys.stderr)
+        print(f"already at step {step}: nothing to train", file=sys.stderr)
     elif step % save_every:  # a run without the interruption has no grid of this step
         (out / "samples" / f"{step:08}.png").unlink(missing_ok=True)
 

@@ -1,8 +1,8 @@
 """Measure how near the samples of a run are to real digits: ``python -m scratchgan score RUN_DIR``.
 
 The judge is a classifier of MNIST's digits, made of this library's own layers. It is trained once,
-in a minute, and kept in the cache. Other classifiers give other scores: compare the ratio of a
-distance to the distance between real images and real images.
+in a minute, and kept in the cache. Other classifiers give other distances. So compare ratios: the
+distance of a run, divided by the distance between training images and test images.
 """
 
 import json
@@ -20,7 +20,7 @@ from ..gan import draw_noise, generate, z_dim
 from ..layers import Sequential
 from .checkpoint import load_generator
 
-JUDGE_VERSION = 1  # to be raised when the judge or its training changes: then old ones are not used
+JUDGE_VERSION = 1  # raise it when the judge or its training changes: then old files are not used
 SAMPLES = 10_000  # as many as MNIST has test images
 
 

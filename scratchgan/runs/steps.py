@@ -1,4 +1,4 @@
-"""How a run makes its steps: one by one, or on a GPU recorded once and replayed as a CUDA graph.
+"""Steppers: make training steps one by one, or, on a GPU, replay a CUDA graph of one step.
 
 The trainer knows nothing of this. Each of its steps does the same operations on newly drawn
 numbers. Therefore a step can be recorded (``backend/cuda/graph.py``), and its replay gives the same
@@ -30,7 +30,7 @@ class EagerStepper:
     Attributes
     ----------
     max_steps : int
-        Most steps to ask for in one call of `run`.
+        Largest number of steps in one call of `run`.
     """
 
     max_steps = 1
@@ -45,11 +45,11 @@ class EagerStepper:
         return found
 
     def close(self) -> None:
-        """Free the memory that only the recording needs; make no more steps."""
+        """Do nothing: only a recording needs memory of its own."""
 
 
 class GraphStepper(EagerStepper):
-    """CUDA graph stepper: makes the first step as it is and replays a recording for all others.
+    """Makes the first step directly, and replays a CUDA graph of a step for all others.
 
     If recording fails, a line on stderr gives the reason, and the steps are made one by one.
     """
@@ -99,13 +99,13 @@ class GraphStepper(EagerStepper):
 
 
 def _difference(trainer):
-    """Return in words how a step can differ from the step before it; None if it cannot."""
+    """Return the reason why steps differ and cannot be recorded; None if there is none."""
     if trainer.regulariser and trainer.regulariser.every > 1:
-        return "the penalty is not due in every step"
+        return "the penalty does not apply in every step"
     if trainer.instance_noise and trainer.instance_noise[1]:
         return "the instance noise falls from step to step"
     if trainer.g_optimiser.weight_decay or trainer.d_optimiser.weight_decay:
-        return "the recording does not know weight decay"
+        return "a recording cannot contain weight decay"
     return None
 
 

@@ -11,10 +11,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def asked_to_stop() -> Iterator[list[int]]:
-    """Collect the first Ctrl-C or SIGTERM in the list that this yields; the second ends all.
+    """Yield a list that gets the first Ctrl-C or SIGTERM; a second one ends the process.
 
-    The caller looks at the list between two steps: so it saves a state that a whole step has left.
-    A signal that is ignored stays ignored: a shell lets its background jobs ignore Ctrl-C.
+    The caller looks at the list between two steps, so it saves the state after a complete step. A
+    signal that is ignored stays ignored: a shell lets its background jobs ignore Ctrl-C.
     """
     asked: list[int] = []
     before: dict[int, Any] = {}

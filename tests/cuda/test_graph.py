@@ -211,7 +211,7 @@ def test_what_a_recording_writes_to_is_not_freed_for_it(cupy, ops):
     recorder = Recorder(step)
     recorder.run_first()
     taken = recorder.pool.total_bytes()
-    with pytest.raises(MemoryError, match="no room for a recording"):
+    with pytest.raises(MemoryError, match="not enough memory for a recording"):
         recorder.record()
     assert recorder.pool.total_bytes() == taken and recorder.graph is None
 
@@ -264,7 +264,7 @@ def test_a_run_that_diverges_is_stopped(ops, tmp_path, no_pictures):
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ({"penalty": "r1", "penalty_every": 4}, "the penalty is not due in every step"),
+        ({"penalty": "r1", "penalty_every": 4}, "the penalty does not apply in every step"),
         ({"instance_noise": 0.1, "instance_noise_steps": 9}, "the instance noise falls"),
     ],
 )

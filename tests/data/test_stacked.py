@@ -16,8 +16,9 @@ def make(n=3000, seed=0, images=IMAGES, labels=LABELS):
 
 
 def test_the_label_is_the_number_of_the_three_digits():
-    images, labels, name, digest = make()
-    assert (name, digest) == ("stacked", None)
+    data = make()
+    images, labels, name = data
+    assert (name, data.digest) == ("stacked", None)
     assert (images.dtype, images.shape) == (np.uint8, (3000, 5, 4, 3))
     assert (labels.dtype, labels.shape) == (np.uint16, (3000,))
     numbers = images[:, 0, 0].astype(int)  # (n, 3)

@@ -125,6 +125,6 @@ def test_a_finished_run_is_not_overwritten(data, uninterrupted, monkeypatch, cap
     before = content(uninterrupted)
     assert in_process(monkeypatch, MNIST_MLP, *arguments(data, uninterrupted)) == 2
     error = capsys.readouterr().err
-    assert "checkpoint.safetensors: exists already; --resume" in error
+    assert "checkpoint.safetensors: exists; go on with --resume" in error
     assert error.count("\n") == 1
     assert content(uninterrupted) == before

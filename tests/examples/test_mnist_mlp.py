@@ -124,7 +124,7 @@ def test_a_command_line_that_makes_no_sense_exits_with_2(example, tmp_path, argu
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["--batch-size", "65"], "batch_size is 65"),
+        (["--batch-size", "65"], "batch_size: expected 1 to 64, the number of images, got 65"),
         (["--smooth", "1"], "smooth=1.0"),
         (["--smooth", "-0.1"], "smooth=-0.1"),
         (["--ema", "1"], "decay=1.0"),
@@ -160,7 +160,7 @@ def test_a_run_that_diverges_exits_with_1_and_keeps_a_checkpoint(example, tmp_pa
 def test_a_different_run_is_not_gone_on_with(example):
     assert example("--steps", 2)[0] == 0
     error = refused(example("--steps", 4, "--resume", "--seed", 9))
-    assert "seed: 0 there, 9 here" in error
+    assert "seed: 0 saved, 9 now" in error
 
 
 def test_other_data_are_a_different_run(example, tmp_path):

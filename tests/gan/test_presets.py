@@ -83,8 +83,8 @@ def test_a_penalty_meets_no_batchnorm(preset, recwarn):
     [
         ({"penalty_weight": 3.0}, "penalty_weight and penalty_every: expected a penalty, too"),
         ({"penalty_every": 4}, "penalty_weight and penalty_every: expected a penalty, too"),
-        ({"instance_noise": -0.1}, "instance_noise: expected 0 or more, got -0.1 in 0 steps"),
-        ({"instance_noise": 0.1, "instance_noise_steps": -5}, "got 0.1 in -5 steps"),
+        ({"instance_noise": -0.1}, "instance_noise: expected 0 or more, got std -0.1, steps 0"),
+        ({"instance_noise": 0.1, "instance_noise_steps": -5}, "got std 0.1, steps -5"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(settings, message):

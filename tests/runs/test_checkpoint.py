@@ -159,7 +159,7 @@ def test_another_configuration_is_refused_with_all_that_differs(tmp_path, there,
     saved(path, **there)
     message = refusal(path, **here)
     for key in there:
-        assert f"{key}: {there[key]!r} there, {here[key]!r} here" in message
+        assert f"{key}: {there[key]!r} saved, {here[key]!r} now" in message
     for key in asdict(tiny_config()).keys() - there.keys():
         assert f"{key}:" not in message
 
@@ -168,7 +168,7 @@ def test_an_option_that_one_side_does_not_know_is_a_difference(tmp_path):
     path = tmp_path / "c.safetensors"
     saved(path)
     edit(path, lambda arrays, meta: meta["config"].update(novelty=3))
-    assert "novelty: 3 there, None here" in refusal(path)
+    assert "novelty: 3 saved, None now" in refusal(path)
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):

@@ -214,7 +214,7 @@ def test_lost_metrics_do_not_stop_a_resume(tmp_path, no_pictures):
 def test_a_folder_with_a_checkpoint_is_not_overwritten(tmp_path, no_pictures):
     run(tmp_path, 2)
     before = content(tmp_path)
-    with pytest.raises(CheckpointError, match=r"exists already; --resume goes on with it"):
+    with pytest.raises(CheckpointError, match=r"exists; go on with --resume, or choose another"):
         run(tmp_path, 2, seed=1)
     assert content(tmp_path) == before
 

@@ -1,1 +1,1 @@
-"""The operations of ``reference.py`` on the CPU, fast: blockwise, in threads, in kept memory."""
+"""Fast CPU versions of the operations in ``reference.py``: blocks, threads, reused memory."""

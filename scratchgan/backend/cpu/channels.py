@@ -1,11 +1,11 @@
-"""Passes over large arrays, on NumPy, at the speed of memory.
+"""Fast NumPy operations on large arrays: LeakyReLU, biases, sums over rows, BatchNorm.
 
 ``a * x + b`` in plain NumPy walks through memory twice and fills a fresh array each time. Here
 the arrays are cut into blocks; all operations on a block follow each other while it is in cache,
 in threads (``threads.py``), and the results are written into memory that is used again
 (``memory.py``).
 
-A channel is the last axis: x (..., C), and what belongs to each channel is (C,).
+Channels are the last axis: x is (..., C), and a vector with one number per channel is (C,).
 """
 
 import numpy as np
@@ -13,16 +13,16 @@ import numpy as np
 from .memory import buffer, empty
 from .threads import share
 
-# Bytes of one array in a block. Smaller ones would stay in a nearer cache, but then threads meet
-# at Python's interpreter lock so often that two of them are slower than one.
+# Bytes of one array in a block. Smaller blocks would fit into a faster cache, but their threads
+# would wait for Python's interpreter lock so often that two threads are slower than one.
 BLOCK = 4 << 20
-ROW = 2048  # numbers: a shorter row costs NumPy more for its start than for its length
-LONG = 256  # rows, from which it pays to join several of them into one
+ROW = 2048  # numbers: on a shorter row, NumPy's overhead takes longer than the computation
+LONG = 256  # rows: with this many or more, joining several rows into one is faster
 CHUNK = 64  # rows whose sum in float32 is accurate enough
 
 
 def leaky_relu(x, slope):
-    """x where x > 0, slope * x elsewhere; 0 <= slope <= 1."""
+    """y = x where x > 0, slope * x elsewhere; 0 <= slope <= 1."""
 
     def work(x, y):
         if slope:
@@ -34,7 +34,7 @@ def leaky_relu(x, slope):
 
 
 def leaky_relu_grad(dy, y, slope):
-    """dx = dy times [y > 0], which is 0 or 1, but at least slope."""
+    """dx = dy where y > 0, slope * dy elsewhere, computed as dy * max([y > 0], slope)."""
 
     def work(dy, y, dx):
         dx[...] = np.greater(y, 0, out=buffer("positive", y.shape, bool))
@@ -45,7 +45,7 @@ def leaky_relu_grad(dy, y, slope):
 
 
 def add_bias_(y, b):
-    """y += b.  (..., C), (C,)."""
+    """y += b.  y (..., C), b (C,)."""
     if y.flags.c_contiguous:
         _blockwise(lambda y, b: np.add(y, b, out=y), [y], [b])
     else:
@@ -53,27 +53,28 @@ def add_bias_(y, b):
 
 
 def sum_rows(a):
-    """Sum over the rows, accurate for many of them.  (R, C) -> (C,).
+    """Sum over the rows, accurate for any number of rows.  (R, C) -> (C,).
 
     A running float32 sum of 10^5 numbers is wrong in the fourth digit, and BatchNorm's backward
-    subtracts such sums from each other: so short sums in the array's dtype, then float64.
+    subtracts such sums from each other. So short sums use the array's dtype, and their sum float64.
     """
     if len(a) <= CHUNK:
         return a.sum(0)
-    total = sum(_blockwise(_sum, [a]))  # of rows that were joined, float64
+    total = sum(_blockwise(_sum, [a]))  # (K*C,), float64: K rows were joined into one
     return total.reshape(-1, a.shape[-1]).sum(0).astype(a.dtype)
 
 
 def add_rows_(total, a):
-    """total += the sum over the rows of a.  (C,), (R, C)."""
+    """total += sum over the rows of a.  total (C,), a (R, C)."""
     total += sum_rows(a)
 
 
 def batch_moments_(running_mean, running_var, x, decay, eps):
-    """Mean and sigma = sqrt(variance + eps) of each channel, and their running averages.
+    """Return mean and sigma = sqrt(variance + eps) per channel; update the running averages.
 
-    Each block has its own mean and sum of squares about it; those of two blocks combine as in
-    Chan, Golub and LeVeque, "Updating formulae ... for computing sample variances", 1979.
+    Each block gives its mean, and the sum of its squared deviations from that mean. Such pairs
+    combine as in Chan, Golub and LeVeque, "Updating formulae ... for computing sample variances",
+    1979.
     """
     C, dtype = x.shape[-1], x.dtype
 
@@ -108,7 +109,7 @@ def batch_norm(x, mean, sigma, gamma, beta):
 
 
 def batch_norm_sums_(dgamma, dbeta, dy, x, mean, sigma):
-    """s = sum of dy, q = sum of x̂ dy of each channel; dbeta += s and dgamma += q if not None."""
+    """Return s = sum of dy, q = sum of x̂ dy per channel; add them to dbeta, dgamma if not None."""
 
     def work(dy, x, mean):
         product = np.subtract(x, mean, out=buffer("channels", x.shape, x.dtype))
@@ -138,7 +139,7 @@ def batch_norm_grad(dy, x, mean, sigma, gamma, s, q):
 
 
 def _wide(arrays, vectors):
-    """View arrays (..., C) as matrices of rows K*C long; repeat each vector (C,) K times."""
+    """Reshape arrays (..., C) to (R/K, K*C): K rows become one; repeat vectors (C,) K times."""
     C = arrays[0].shape[-1]
     R, K = arrays[0].size // max(C, 1), 1
     while R % (2 * K) == 0 and 2 * K * C <= ROW and R >= LONG * K:
@@ -148,7 +149,7 @@ def _wide(arrays, vectors):
 
 
 def _sum(a):
-    """Sum over the rows of a block, (R, C) -> (C,), in float64 above `CHUNK` rows."""
+    """Sum over the rows of a block, (R, C) -> (C,); beyond `CHUNK` rows, add up in float64."""
     R, C = a.shape
     whole = R - R % CHUNK
     total = a[whole:].sum(0).astype(float)
@@ -158,7 +159,7 @@ def _sum(a):
 
 
 def _new(work, arrays, vectors=()):
-    """Return a new array like the first one, whose blocks ``work`` fills."""
+    """Return a new array like the first one, filled block by block by ``work``."""
     result = empty(arrays[0].shape, arrays[0].dtype)
     _blockwise(work, [*arrays, result], vectors)
     return result

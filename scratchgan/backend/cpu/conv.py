@@ -1,4 +1,4 @@
-"""The three products of ``conv_reference.py``, on NumPy, at the speed of the machine.
+"""Fast NumPy versions of the three matrix products in ``conv_reference.py``.
 
 Formulas, letters and arguments are the same. The order of the work is different:
 
@@ -20,7 +20,7 @@ from .memory import buffer, empty
 from .threads import share
 
 # Bytes of columns in a block. Products run at full speed from 1 MB on; but with smaller blocks
-# threads meet at Python's interpreter lock so often that it shows.
+# the threads wait for Python's interpreter lock too often.
 BLOCK = 4_000_000
 
 
@@ -59,15 +59,16 @@ def conv2d(x, w, stride, padding):
 def conv2d_adjoint(dy, w, stride, padding, size):
     """dx = col2im(dy w^T).  dy (N, Y, X, O), w (KH, KW, C, O) -> dx (N, H, W, C), size (H, W).
 
-    The kernel is cut into tiles of SH x SW taps. The patches that one tile paints, one for each
-    pixel of dy, do not overlap. And if dx is cut into tiles, too, these patches are a plain window
-    of them. So there is one product and one addition of long runs for each tile, instead of one
-    addition for each tap.
+    The kernel is cut into tiles of SH x SW taps. With one tile, each pixel of dy adds to one patch
+    of dx, and these patches do not overlap. If dx is cut into tiles, too, the patches together are
+    a rectangle of tiles. So each tile of the kernel needs one product and one addition of long
+    runs, instead of one addition for each tap.
     """
     KH, KW, C, O = w.shape  # noqa: E741
     (SH, SW), ((top, _), (left, _)), (H, W) = stride, padding, size
     N, Y, X, _ = dy.shape
-    # A single pixel of dy paints nothing twice, whatever the stride: then the kernel is one tile.
+    # If Y is 1, no two patches overlap in H, whatever the stride: one tile is as high as the
+    # kernel. X and W are alike.
     SH, SW = max(SH, KH) if Y == 1 else SH, max(SW, KW) if X == 1 else SW
     corners = product(range(0, KH, SH), range(0, KW, SW))
     # Copies, so that each tile is a matrix of (taps * C, O).

@@ -1,4 +1,4 @@
-"""Memory for large arrays, used again and again.
+"""Reuse of memory for large arrays.
 
 Fresh memory costs a page fault every 4 KiB, which takes longer than writing the page. So `empty`
 hands out the memory of earlier arrays that nobody uses any more, and `buffer` keeps one array for
@@ -10,15 +10,15 @@ import weakref
 
 import numpy as np
 
-LARGE = 1 << 20  # bytes, from which memory is kept for later use
-SLACK = 1.25  # how much may be kept, used or free, relative to the most that was ever in use
+LARGE = 1 << 20  # bytes: the memory of smaller arrays is not kept for later use
+SLACK = 1.25  # most memory to hold (used and free), relative to the most that was ever used
 
 
 class Memory:
-    """Blocks of memory that are free, the longest unused first.
+    """List of free memory blocks, the least recently used first.
 
-    They may be more than what is in use now, because the sizes that a training step needs change
-    from one part of it to the next.
+    The free blocks may be larger in total than the used ones, because a training step needs
+    different sizes in its different parts.
     """
 
     def __init__(self):
@@ -39,7 +39,7 @@ class Memory:
         return np.empty(size, np.uint8)
 
     def give_back(self, block):
-        """Keep a block for later use, and drop the longest unused ones that are too many."""
+        """Keep a block for later use; drop the least recently used blocks above the limit."""
         with self.lock:
             self.used -= block.size
             self.free.append(block)
@@ -53,13 +53,13 @@ _buffers = threading.local()
 
 
 def start_anew():
-    """Forget all blocks, in a forked child: another thread may have held the lock."""
+    """Forget all blocks and the lock in a forked child: another thread may have held the lock."""
     global _memory
     _memory = Memory()
 
 
 def empty(shape, dtype):
-    """Return an array as np.empty does; a large one in memory that an earlier array has left.
+    """Return an array like np.empty; a large array reuses the memory of an earlier one.
 
     The memory is free again when the array and all its views are gone.
     """
@@ -76,7 +76,7 @@ def empty(shape, dtype):
 
 
 def buffer(name, shape, dtype):
-    """Return this thread's own array of that name, with the values that its last use has left."""
+    """Return this thread's array called ``name``; it still holds the values of its last use."""
     buffers = vars(_buffers)
     size, key = int(np.prod(shape)), f"{name} {np.dtype(dtype)}"
     if key not in buffers or buffers[key].size < size:

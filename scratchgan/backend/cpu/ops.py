@@ -1,4 +1,4 @@
-"""The operations of ``reference.py`` on the CPU: those below are faster in a form of their own."""
+"""The CPU backend: ``reference.py``, with faster versions of the operations imported below."""
 # ruff: noqa: F401, F403, I001 - all that is imported here is offered
 
 from ..reference import *

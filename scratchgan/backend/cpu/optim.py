@@ -1,4 +1,4 @@
-"""Optimisers on NumPy, one block of the flat vectors after the other.
+"""Optimisers in NumPy, applied to the flat vectors block by block.
 
 The four or five arrays of a block stay in cache from the first operation on them to the last.
 """
@@ -8,8 +8,8 @@ import numpy as np
 from .. import reference
 from .memory import buffer
 
-# Numbers in a block. In smaller blocks, which a nearer cache would hold, NumPy's start of an
-# operation takes longer than the operation.
+# Numbers in a block. Smaller blocks would fit into a faster cache, but NumPy's overhead would take
+# longer than the operation.
 BLOCK = 131_072
 
 
@@ -34,7 +34,7 @@ def ema_(mean, theta, decay):
 
 
 def _adam(theta, grad, m, v, rate, beta1, beta2, eps):
-    """``reference.adam_``, with one temporary array that is kept."""
+    """Compute ``reference.adam_`` with a single temporary array, which is reused."""
     step = buffer("adam", grad.shape, grad.dtype)
     m *= beta1
     m += np.multiply(grad, 1 - beta1, out=step)

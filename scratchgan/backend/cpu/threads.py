@@ -1,4 +1,4 @@
-"""Threads for the large operations of NumPy.
+"""Threads that share large NumPy operations.
 
 An operation of NumPy on one array runs on one core. `share` cuts its first axis into blocks and
 gives each thread a share of them: copies, products and ufuncs release Python's interpreter lock.
@@ -21,12 +21,12 @@ LONG = 1e8  # multiplications and additions, from which a product is shared amon
 
 
 class _State:
-    """The threads, made when first needed, and the libraries of BLAS."""
+    """The thread pool, made when first needed, and the BLAS libraries."""
 
     threads = pool = None
     blas = [lib for lib in ThreadpoolController().lib_controllers if lib.user_api == "blas"]
     blas_limited = False  # by `limit_blas_threads`
-    asking = 0  # how many callers need one thread of BLAS now
+    asking = 0  # how many callers need BLAS to use one thread now
     before = ()  # how many threads each library had before
     lock = threading.Lock()
 
@@ -91,17 +91,17 @@ def at_once(jobs):
     if _State.threads == 1:
         return [job() for job in jobs]
     first, *others = jobs
-    # In copies of this thread's context, for NumPy keeps np.errstate there.
+    # In copies of this thread's context, because NumPy keeps np.errstate there.
     others = [_State.pool.submit(contextvars.copy_context().run, job) for job in others]
     try:
         found = first()
-    finally:  # nobody writes any more once an error has left this function
+    finally:  # no thread still writes when an error leaves this function
         wait(others)
     return [found, *(other.result() for other in others)]
 
 
 def _make_threads():
-    """Make the threads, unless they are there."""
+    """Make the thread pool, if there is none yet."""
     if _State.pool is None:
         set_threads(_State.threads)
 
@@ -136,14 +136,14 @@ def limit_blas_threads():
 
 
 def _alone():
-    """Return a context for work in one thread: BLAS has one, too, if its threads must sleep."""
+    """Return a context for work in this thread alone; limited BLAS uses one thread in it, too."""
     limited = _State.blas_limited and _State.threads != 1
     return _one_blas_thread() if limited else nullcontext()
 
 
 @contextmanager
 def _one_blas_thread():
-    """Limit BLAS to the calling thread; the last of several callers sets it back."""
+    """Limit BLAS to one thread; the last of several callers restores the old numbers."""
     with _State.lock:
         if not _State.asking:
             _State.before = [library.get_num_threads() for library in _State.blas]

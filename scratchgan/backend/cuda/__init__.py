@@ -1,1 +1,1 @@
-"""The operations of ``reference.py`` on a CUDA device, by CuPy (``grids`` works without it)."""
+"""The operations of ``reference.py`` on a CUDA device; only ``grids.py`` works without CuPy."""

@@ -1,6 +1,6 @@
 """Convolution on a CUDA device, by the formulas of ``conv_reference.py``.
 
-Kernels do im2col and col2im (``kernels/conv.cu``), cuBLAS the products of matrices.
+The kernels of ``kernels/conv.cu`` compute im2col and col2im; cuBLAS multiplies the matrices.
 """
 
 import functools
@@ -66,6 +66,6 @@ def _geometry(size, C, window, stride, padding):
 
 
 def _patches_are_image(size, window, stride, padding):
-    """Tell whether im2col would change nothing: patches of one pixel, or one patch of all."""
+    """Return whether im2col would only reshape x: a patch is one pixel, or the whole image."""
     pixels = tuple(window) == tuple(stride) == (1, 1)
     return not any(map(any, padding)) and (pixels or tuple(window) == tuple(size))

@@ -1,11 +1,11 @@
-"""Products of matrices by cuBLAS, called without CuPy in between.
+"""Matrix products by cuBLAS, called directly instead of through CuPy.
 
 CuPy refuses to call cuBLAS while a stream is being captured. cuBLAS itself allows it, if its
 workspace stays where it is. So this file has a handle of its own, with a workspace of its own.
 
-cuBLAS stores matrices column by column: the memory that holds the rows of C (R, O) is to it the
-matrix C^T (O, R). So it is asked for C^T = B^T A^T; and it is told which of the two views are
-transposed, so that they need not be copied.
+cuBLAS stores matrices column by column. It reads an array C (R, O), which is stored row by row, as
+the matrix C^T (O, R). So it computes C^T = B^T A^T here. A flag for each factor says whether it is
+transposed, so transposed views need no copy.
 """
 
 import ctypes
@@ -41,7 +41,7 @@ KINDS = {
 
 
 class _State:
-    """Whether products may round; the handle, made when first needed; the stream it is set to."""
+    """State of cuBLAS: may products round? Its handle, workspace and stream, when first used."""
 
     tf32 = False
     handle = workspace = stream = None
@@ -70,7 +70,7 @@ def matmul(a, b):
     ValueError
         The shapes or dtypes do not fit.
     RuntimeError
-        cuBLAS refuses.
+        cuBLAS reports an error.
     """
     if library() is None:
         return a @ b
@@ -111,13 +111,13 @@ def _handle():
     """Return the handle of cuBLAS, set to the current stream.
 
     All streams share one workspace. That is safe only if no two products run at once. Here they do
-    not: one thread asks for all of them, and a new stream waits for the one before it
+    not: one thread starts all of them, and a new stream waits for the one before it
     (``Recorder._in_turn``), for single products and for recorded ones.
     """
     if _State.handle is None:
         handle = ctypes.c_void_p()
         _call("cublasCreate_v2", ctypes.byref(handle))
-        # Of no memory pool: the current one may be a recorder's, and would be freed with it.
+        # Not from a memory pool: the current pool may belong to a recorder, and be freed with it.
         _State.handle, _State.workspace = handle, cp.cuda.Memory(WORKSPACE)
     stream = cp.cuda.get_current_stream().ptr
     if stream != _State.stream:
@@ -136,7 +136,7 @@ def _call(name, *arguments):
 
 @functools.cache
 def library():
-    """Load the cuBLAS that CuPy uses; None if it is not found (it is looked for on Linux only)."""
+    """Load the cuBLAS library that CuPy uses (on Linux only); return None if it is not found."""
     cp.cuda.get_cublas_handle()  # from then on it is loaded
     maps, major = Path("/proc/self/maps"), cp.cuda.runtime.runtimeGetVersion() // 1000
     path = path_in(maps.read_text() if maps.exists() else "", major)
@@ -149,6 +149,6 @@ def library():
 
 
 def path_in(maps, major):
-    """Find the file of cuBLAS of this CUDA version in the text of ``/proc/self/maps``."""
+    """Return the path of cuBLAS for CUDA ``major``, found in the text of ``/proc/self/maps``."""
     found = re.search(rf"(/.*/libcublas\.so\.{major}\b.*)", maps)
     return found and found[1]

@@ -10,12 +10,12 @@ memory each time. So all that differs from step to step has to be in memory, too
   the next `BLOCK` steps: each step has a row, all rows are uploaded in one piece, and the recorded
   step reads parts of the current row. (Functions that draw from different generators are called
   at once, in threads: in small networks drawing takes longest.) Any other number of the host, such
-  as one of a loss that changes as training goes on, stays what it was when the step was recorded,
-  and nobody notices: it must come by ``ops.host_scalars``.
+  as one of a loss that changes as training goes on, would keep the value of the recorded step,
+  without an error: it must come by ``ops.host_scalars``.
 * **Which row is current.** A counter on the device says so; the step itself increases it.
-* **What a step found** (losses). It goes to the row of that number.
+* **What a step found** (losses). It is written to the row that the counter gives.
 
-Temporary arrays lie in a memory pool of the recorder's own, which nobody else takes from.
+Temporary arrays come from a memory pool that only the recorder uses.
 """
 
 import math
@@ -30,17 +30,17 @@ from ..cpu.threads import at_once
 from .ops import State
 
 BLOCK = 5  # steps: while the device works on one block, the host makes the next
-ALIGNED = 256  # bytes, as all memory on a device
+ALIGNED = 256  # bytes: the alignment of all memory on a device
 
 
 class Recorder:
-    """Runs a step: the first time as it is, from then on from its recording.
+    """Runs a step: the first time directly, later from its recording.
 
     Parameters
     ----------
     step : callable, () -> sequence of numbers on the device
-        It takes from the host what comes by ``ops.host_array`` and ``ops.host_scalars``, does
-        the same operations each time, and waits for nothing.
+        It takes numbers from the host only by ``ops.host_array`` and ``ops.host_scalars``, does
+        the same operations each time, and never waits for the device.
     """
 
     def __init__(self, step):
@@ -51,9 +51,9 @@ class Recorder:
         self.parts = self.graph = None  # parts: the arrays of the current row, on the device
 
     def run_first(self):
-        """Run the step as it is, and remember what it asks for.
+        """Run the step without a recording, and note each array that it takes from the host.
 
-        On the way all kernels are compiled and all libraries set up: a recording could not.
+        This also compiles all kernels and sets up all libraries: a recording could not do that.
 
         Returns
         -------
@@ -63,7 +63,7 @@ class Recorder:
         with self._in_turn(self.pool):
             found = self._ask()
             width = sum(_width(shape, dtype) for _, shape, dtype in self.draws)
-            self.host = np.zeros((BLOCK, width), np.int64)  # bytes, whatever they mean
+            self.host = np.zeros((BLOCK, width), np.int64)  # raw bytes, 8 in each number
             self.rows = [self._parts_of(row) for row in self.host]
             self.block = cp.zeros((BLOCK, width), np.int64)
             self.row = cp.zeros((1, width), np.int64)
@@ -92,7 +92,7 @@ class Recorder:
             self.graph = self.stream.end_capture()
 
     def run(self, steps):
-        """Run so many steps, after `record`; the host makes arrays for these and no others.
+        """Run this many steps, after `record`; the host makes arrays for exactly these steps.
 
         Returns
         -------
@@ -113,18 +113,18 @@ class Recorder:
     def close(self):
         """Give back all memory; the recorder cannot be used any more.
 
-        A pool does not do so by itself: in CuPy 14.2 one that is dropped leaves its memory taken.
+        A pool does not free its memory by itself when it is deleted (CuPy 14.2).
         """
         self.graph = self.unasked = self.parts = self.rows = None
         self.block = self.row = self.position = self.found = None
         self.pool.free_all_blocks()
 
     def __del__(self):
-        if not sys.is_finalizing():  # then CUDA may be gone already
+        if not sys.is_finalizing():  # at Python's exit, CUDA may be gone already
             self.close()
 
     def host_array(self, make, shape, dtype, rng=None):
-        """``ops.host_array`` in a step of this recorder: the next part of the current row."""
+        """Return the current row's next part: ``ops.host_array`` in a step of this recorder."""
         shape, dtype = tuple(shape), np.dtype(dtype)
         if self.parts is None:
             self.groups.setdefault(rng and id(rng), []).append(len(self.draws))
@@ -136,24 +136,24 @@ class Recorder:
         return part
 
     def host_scalars(self, make, count):
-        """``ops.host_scalars`` in a step of this recorder: arrays of one number on the device."""
+        """Return arrays of one number each: ``ops.host_scalars`` in a step of this recorder."""
         part = self.host_array(make, (count,), float)
         return [part[i] for i in range(count)]
 
     def _draw(self, group, steps):
-        """Make the arrays of a group for the next steps."""
+        """Make the arrays of one group (of one random generator) for the next steps."""
         for parts in self.rows[:steps]:
             for i in group:
                 parts[i][...] = self.draws[i][0]()
 
     def _count(self, step):
-        """Make a row the current one, call the step, keep what it found, and count."""
+        """Make the next row current, call the step, store its results, increase the counter."""
         self.block.take(self.position, 0, self.row)
         self.found[self.position] = cp.stack(list(step()))[None]
         self.position += 1
 
     def _ask(self):
-        """Call the step; it asks this recorder for its arrays."""
+        """Call the step; this recorder gives it the arrays from the host."""
         self.unasked = iter(self.parts or ())
         State.recorder = self
         try:
@@ -165,7 +165,7 @@ class Recorder:
         return found
 
     def _parts_of(self, row):
-        """Views of a row, on the host or on the device, one for each draw."""
+        """Return views of a row, on the host or the device, one for each array of the step."""
         parts, start = [], 0
         for _, shape, dtype in self.draws:
             end = start + _width(shape, dtype)
@@ -175,7 +175,7 @@ class Recorder:
 
     @contextmanager
     def _in_turn(self, pool=None):
-        """Work on this recorder's stream, after all work before and before all work after it."""
+        """Work on this recorder's stream: after all earlier work, and before all later work."""
         other = cp.cuda.get_current_stream()
         self.stream.wait_event(other.record())
         memory = cp.cuda.using_allocator(pool.malloc) if pool else nullcontext()
@@ -196,10 +196,10 @@ def _fresh(size):
         return cp.cuda.MemoryPointer(cp.cuda.Memory(size), 0)
     except cp.cuda.runtime.CUDARuntimeError as error:
         if cp.cuda.get_current_stream().is_capturing():
-            raise MemoryError(f"no room for a recording: {error}") from error
+            raise MemoryError(f"not enough memory for a recording: {error}") from error
         raise
 
 
 def _width(shape, dtype):
-    """Length of an array in a row, in numbers of 8 bytes."""
+    """Length of an array in a row, in units of 8 bytes."""
     return -(-math.prod(shape) * dtype.itemsize // ALIGNED) * ALIGNED // 8

@@ -2,7 +2,7 @@
 
 A kernel is a function that many threads run at once. Threads come in blocks of `THREADS`, and
 blocks in a grid of (x, y). A kernel finds its share of the work from the numbers of its block and
-thread, and is right in any grid. This file chooses the grids: enough blocks to fill a card, with
+thread, and is right in any grid. This file chooses the grids: enough blocks to fill a GPU, with
 enough work for each to be worth its start. It does not need CuPy.
 """
 
@@ -15,9 +15,9 @@ FAMILIES = tuple(sorted(path.stem for path in FOLDER.glob("*.cu")))
 REALS = {"float32": "float", "float64": "double"}
 
 THREADS = 256  # of a block; a power of two
-WARP = 32  # threads that move in step: their loads are fast if they are neighbours
+WARP = 32  # threads that run in lockstep: loads from neighbouring addresses are fast
 PACK = 16  # bytes, the most that a thread loads at once
-MANY = 1024  # blocks that fill a card: with more rows than that, each block does more
+MANY = 1024  # blocks that fill a GPU: with more rows than that, each block does more
 TURNS = 8  # rows of a thread, at most, if it reads and writes them
 SUMMED = 32  # rows of a thread, at least, if it adds them up
 PARTS = 512  # blocks that add up, at most: another kernel has to combine their results
@@ -36,7 +36,7 @@ def source(family):
 def options(dtype):
     """Return the compiler's arguments for arrays of this dtype."""
     macros = f"-DREAL={REALS[str(dtype)]}", f"-DTHREADS={THREADS}"
-    # The last: all that is in a kernel's file is for the device, its lambdas too.
+    # The last option compiles everything in a kernel's file for the device, lambdas, too.
     return (*macros, "--std=c++17", "--device-as-default-execution-space")
 
 
@@ -48,16 +48,16 @@ def families():
 
 
 def for_numbers(n, dtype):
-    """Grid and block for n numbers, each by itself: a pack for each thread."""
+    """Grid and block for an elementwise kernel on n numbers: a pack for each thread."""
     blocks = _ceil(n, THREADS * (PACK // dtype.itemsize))
     return (max(blocks, 1),), (THREADS,)
 
 
 @functools.cache
 def for_columns(R, columns, C, itemsize):
-    """Grid and block to read and write (R, columns): each thread a pack of a row, or one number.
+    """Grid and block to read and write (R, columns): a thread takes a pack of a row or one number.
 
-    It is a pack if C is a multiple of it: C numbers lie side by side, wherever they come from.
+    It takes a pack if C is a multiple of the pack: only C numbers are sure to lie side by side.
     """
     lanes = PACK // itemsize
     wide = columns if C % lanes else columns // lanes
@@ -77,13 +77,13 @@ def for_sums(R, C):
 
 @functools.cache
 def for_partials(C):
-    """Grid and block to combine the partial results: columns are short, so a block takes few."""
+    """Grid and block to combine partial results: columns are short, so a block takes at most 8."""
     x, y = _block(C, widest=8)
     return (max(_ceil(C, x), 1), 1), (x, y)
 
 
 def _block(columns, widest=WARP):
-    """Shape of a block: as wide as the columns, to a power of two, and the rest rows."""
+    """Shape of a block: the columns, rounded up to a power of two, times the rows that are left."""
     x = min(1 << max(columns - 1, 0).bit_length(), widest)
     return x, THREADS // x
 

@@ -25,12 +25,12 @@ def kernel(name, dtype):
 
 
 def dense(dtype, *arrays):
-    """Return the arrays as kernels read them: of one dtype, row after row without gaps."""
+    """Return the arrays as kernels read them: contiguous, and of one dtype."""
     return [cp.ascontiguousarray(a, dtype) for a in arrays]
 
 
 def start_flat(name, first, *others):
-    """Start a kernel that does the same with each number of its arrays."""
+    """Start an elementwise kernel: it does the same with each number of its arrays."""
     n, dtype = first.size, first.dtype
     kernel(name, dtype)(*for_numbers(n, dtype), (first, *others, np.int64(n)))
 
@@ -68,6 +68,6 @@ def add_up(name, width, arrays, vectors, into):
 
 
 def _rows(x):
-    """R and C, for x (..., C) read as a matrix (R, C)."""
+    """Return R and C of the matrix (R, C) that x (..., C) is read as."""
     C = x.shape[-1]
     return x.size // max(C, 1), C

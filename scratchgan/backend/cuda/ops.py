@@ -22,7 +22,7 @@ xp = cp
 
 
 class State:
-    """The recorder that a step asks for its arrays while it is recorded; see ``graph.py``."""
+    """The current recorder, which gives a step its arrays from the host; see ``graph.py``."""
 
     recorder = None
 
@@ -33,7 +33,7 @@ def asarray(x, dtype=None):
 
 
 def upload(x):
-    """Copy a host array that may be as large as a data set, and wait for it.
+    """Copy a large host array, such as a data set, to the device; wait for the copy.
 
     `asarray` would copy it to pinned memory first, which CuPy then keeps, rounded up to a power
     of two.
@@ -52,7 +52,7 @@ def to_host(x):
 def host_array(make, shape, dtype, rng=None):
     """Array that the host makes for a training step, copied to the device.
 
-    The host does not wait: CuPy keeps the pinned memory that it copies from until it is done.
+    The host does not wait: CuPy keeps the pinned memory that it copies from until the copy is done.
     """
     if State.recorder:
         return State.recorder.host_array(make, shape, dtype, rng)
@@ -60,7 +60,7 @@ def host_array(make, shape, dtype, rng=None):
 
 
 def host_scalars(make, count):
-    """Sequence of ``count`` numbers for a training step: arguments of `adam_` and its like."""
+    """Sequence of ``count`` numbers for a training step, such as the arguments of `adam_`."""
     return State.recorder.host_scalars(make, count) if State.recorder else make()
 
 
@@ -75,7 +75,7 @@ def device_count():
 
 
 def limit_blas_threads():
-    """Do nothing: it concerns the host alone."""
+    """Do nothing: BLAS threads exist on the host only."""
 
 
 def synchronize():
@@ -87,7 +87,7 @@ def synchronize():
 
 
 def leaky_relu(x, slope):
-    """x where x > 0, slope * x elsewhere; 0 <= slope <= 1."""
+    """y = x where x > 0, slope * x elsewhere; 0 <= slope <= 1."""
     return _map("leaky_relu", [x], x.dtype.type(slope))
 
 
@@ -117,7 +117,7 @@ def tanh_grad(dy, y):
 
 
 def _map(name, arrays, *parameters):
-    """Apply a kernel that does the same with each number of the arrays; return its result."""
+    """Apply an elementwise kernel to the arrays; return its result."""
     arrays = dense(arrays[0].dtype, *arrays)
     result = cp.empty_like(arrays[0])
     start_flat(name, *arrays, result, *parameters)
@@ -140,7 +140,7 @@ def binary_cross_entropy(logits, target):
 
 
 def add_bias_(y, b):
-    """y += b.  (..., C), (C,)."""
+    """y += b.  y (..., C), b (C,)."""
     if y.flags.c_contiguous:
         start_columns("add_bias", y, *dense(y.dtype, b), like=y)
     else:
@@ -148,19 +148,19 @@ def add_bias_(y, b):
 
 
 def sum_rows(a):
-    """Sum over the rows, accurate for many of them.  (R, C) -> (C,)."""
+    """Sum over the rows, accurate for any number of rows.  (R, C) -> (C,)."""
     total = cp.empty(a.shape[-1], a.dtype)
     add_up("sum_rows", 1, [a], [], [total, np.int32(0)])
     return total
 
 
 def add_rows_(total, a):
-    """total += the sum over the rows of a.  (C,), (R, C)."""
+    """total += sum over the rows of a.  total (C,), a (R, C)."""
     add_up("sum_rows", 1, [a], [], [total, np.int32(1)])
 
 
 def batch_moments_(running_mean, running_var, x, decay, eps):
-    """Mean and sigma = sqrt(variance + eps) of each channel, and their running averages."""
+    """Return mean and sigma = sqrt(variance + eps) per channel; update the running averages."""
     mean, sigma = cp.empty((2, x.shape[-1]), x.dtype)
     into = [mean, sigma, running_mean, running_var, np.float64(decay), np.float64(eps)]
     add_up("batch_moments", 3, [x], [], into)
@@ -176,7 +176,7 @@ def batch_norm(x, mean, sigma, gamma, beta):
 
 
 def batch_norm_sums_(dgamma, dbeta, dy, x, mean, sigma):
-    """s = sum of dy, q = sum of x̂ dy of each channel; dbeta += s and dgamma += q if not None."""
+    """Return s = sum of dy, q = sum of x̂ dy per channel; add them to dbeta, dgamma if not None."""
     s, q = cp.empty((2, x.shape[-1]), x.dtype)
     wanted = dgamma is not None
     into = [sigma, s, q, *((dgamma, dbeta) if wanted else (q, s)), np.int32(wanted)]
@@ -224,6 +224,6 @@ def _now(*rates):
 
 @functools.cache
 def _nowhere():
-    """Return an array that no kernel reads. It lives on, so its memory must not be of a pool."""
+    """Return an array that no kernel reads. It is never freed, so it must not be in a pool."""
     with cp.cuda.using_allocator(None):
         return cp.empty(1, np.float64)
