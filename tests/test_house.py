@@ -59,7 +59,9 @@ def reading_path():
     """The files of the numbered list in the README."""
     _, _, section = (ROOT / "README.md").read_text().partition("## Read the code")
     section = section.partition("\n## ")[0]
-    for name in re.findall(r"^\d+\. \[`([^`]+)`\]\(\1\)", section, flags=re.M):
+    names = re.findall(r"^\d+\. \[`([^`]+)`\]\(\1\): ", section, flags=re.M)
+    assert len(names) == len(re.findall(r"^\d+\. ", section, flags=re.M))  # each item is a link
+    for name in names:
         path = ROOT / name
         yield from sorted(path.rglob("*.py")) if name.endswith("/") else [path]
 
@@ -77,7 +79,11 @@ def test_the_reading_path_is_short():
     assert names[-1] == "gan/trainer.py"
     assert "backend/reference.py" in names
     assert len(names) >= 9
-    assert total(file for file in path if file.suffix == ".py") <= 900
+    assert "layers/compose.py" in names
+    lines = total(file for file in path if file.suffix == ".py")
+    assert lines <= 900
+    said = re.search(r"about (\d+) lines of code", (ROOT / "README.md").read_text())
+    assert abs(lines - int(said[1])) <= 50
 
 
 def test_the_package_is_short():

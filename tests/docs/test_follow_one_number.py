@@ -4,12 +4,14 @@ import ast
 import doctest
 import re
 import runpy
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from scratchgan import get_backend
+from scratchgan.backend import reference
 from scratchgan.gan.source import DataSource
 from scratchgan.gan.trainer import Trainer
 from scratchgan.losses import NonSaturating
@@ -64,29 +66,66 @@ def test_a_quotation_stands_in_the_source_in_this_order(file, function, lines):
     node = ast.parse(source)
     for name in function.split("."):
         node = next(n for n in node.body if getattr(n, "name", None) == name)
-    own = iter([bare(line) for line in ast.get_source_segment(source, node).splitlines()])
-    for line in lines.splitlines():
-        if line.strip() != "...":  # lines that are left out
-            assert bare(line) in own, f"{file}: {function} has no line {line!r} at this place"
-
-
-def test_what_a_function_is_said_to_compute_stands_in_it():
-    said = re.findall(r"`(\w+)\([^`]*\)`\s+is\s+`([^`]+)`", PROSE)
-    assert len(said) >= 7
-    functions = {
-        node.name: ast.get_source_segment(source, node)
-        for file in ("layers/dense.py", "backend/reference.py")
-        for source in [(ROOT / "scratchgan" / file).read_text()]
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.FunctionDef)
-    }
-    for name, expression in said:
-        assert expression in functions[name], name
+    own = [bare(line) for line in ast.get_source_segment(source, node).splitlines()]
+    assert follows(own, [bare(line) for line in lines.splitlines()]), f"{file}: {function}"
 
 
 def bare(line):
     """A line of code without its indentation and its comment."""
     return line.partition("  # ")[0].strip()
+
+
+def follows(own, quoted):
+    """Whether the quoted lines are lines of ``own`` in this order, with gaps only at ``...``."""
+    place, gap = None, True  # the lines before the first quoted one are left out, too
+    for line in quoted:
+        if line == "...":
+            assert not gap  # it stands between two quoted lines
+            gap = True
+            continue
+        start = 0 if place is None else place + 1 + gap  # a gap is one line or more
+        stop = len(own) if gap else start + 1
+        place = next((i for i in range(start, stop) if own[i : i + 1] == [line]), None)
+        if place is None:
+            return False
+        gap = False
+    return not gap
+
+
+@pytest.mark.parametrize(
+    ("quoted", "right"),
+    [
+        ("b c", True), ("a ... c", True), ("a c", False), ("a ... b", False), ("c ... a", False),
+        ("a ...", False), ("x", False), ("c d", False), ("", False),
+    ],
+)  # fmt: skip
+def test_gaps_of_a_quotation_must_be_marked(quoted, right):
+    assert follows(["a", "b", "c"], quoted.split()) is right
+
+
+# "`matmul(a, b)` is `a @ b`": a call, and the value that the function returns or the line it runs.
+INLINE = re.findall(r"`(\w+)\(([\w, ]+)\)` is\s`([^`]+)`", PROSE)
+
+
+@pytest.mark.parametrize(("name", "arguments", "line"), INLINE, ids=[i[0] for i in INLINE])
+def test_a_quotation_in_a_sentence_is_the_whole_function(name, arguments, line):
+    files = ["backend/reference.py", "layers/dense.py"]
+    trees = [ast.parse((ROOT / "scratchgan" / file).read_text()) for file in files]
+    (node,) = [n for tree in trees for n in ast.walk(tree) if getattr(n, "name", None) == name]
+    given = [argument.arg for argument in node.args.args if argument.arg != "self"]
+    needed = given[: len(given) - len(node.args.defaults)]
+    assert arguments.split(", ") == needed
+    _, *body = node.body  # after the docstring
+    assert [ast.unparse(statement) for statement in body] in (
+        [ast.unparse(ast.parse(line))], [f"return {ast.unparse(ast.parse(line))}"],
+    )  # fmt: skip
+
+
+def test_there_are_quotations_in_sentences():
+    assert {name for name, _, _ in INLINE} == {
+        "add_bias_", "add_rows_", "adjoint", "leaky_relu_grad", "matmul", "tanh_grad",
+        "weight_grad",
+    }  # fmt: skip
 
 
 def test_there_are_quotations_of_every_file_on_the_way():
@@ -125,6 +164,27 @@ def test_the_sizes_of_the_real_networks():
     example = runpy.run_path(str(ROOT / "examples" / "01_gan_from_parts.py"))
     _, D = example["networks"]("numpy")
     assert f"{D.size:,} weights" in TEXT and f"N is {example['N']}," in TEXT
+
+
+def test_the_stops_of_the_debugger(page):
+    calls = []
+
+    def record(frame, event, _):
+        code = frame.f_code
+        if event == "call" and code.co_filename == reference.__file__:
+            calls.append(code.co_name)
+
+    program = compile(doctest.script_from_examples(TEXT), "follow.py", "exec")
+    before = sys.getprofile()
+    sys.setprofile(record)
+    try:
+        exec(program, {"print": lambda *_: None})
+    finally:
+        sys.setprofile(before)
+    stops = [n for n in calls if n in ("matmul", "leaky_relu_grad", "adam_")]
+    places = [stops.index(name) + 1 for name in ("leaky_relu_grad", "adam_")]
+    said = re.search(r"There are (\d+) stops\. .*? the (\d+)th, .*? the (\d+)th\.", TEXT, re.DOTALL)
+    assert list(map(int, said.groups())) == [len(stops), *places]
 
 
 def test_the_program_made_of_the_page_runs(page):
