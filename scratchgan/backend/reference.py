@@ -1,4 +1,4 @@
-"""Every operation that a backend offers, in plain NumPy: the file to read.
+"""Every operation that a backend offers, in plain NumPy.
 
 A backend is a module with the names in ``__all__``. ``cpu/ops.py`` and ``cuda/ops.py`` have the
 same names with the same arguments, and are fast; tests compare each of their functions with the

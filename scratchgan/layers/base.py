@@ -1,4 +1,4 @@
-"""Layers: the base classes, and what every layer promises. Start here, then read ``dense.py``.
+"""Layers: the base classes, and what every layer promises. Read ``dense.py`` next.
 
 A layer is a function y = f(x; θ) of an input x and of parameters θ. It answers three questions:
 
