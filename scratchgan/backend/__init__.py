@@ -51,7 +51,8 @@ def get_backend(name: str | ModuleType = "auto") -> ModuleType:
     Two backends compute on NumPy arrays, "numpy" and "reference", and an array does not tell which
     of them made it. So this choice holds for the whole process: the last call for "numpy" or
     "reference" (or for "auto" without a GPU, which is "numpy") decides which of the two computes
-    on every NumPy array from then on. The initial choice is "numpy".
+    on every NumPy array from then on. The initial choice is "numpy". `initialize` without a backend
+    leaves the choice as it is.
 
     Parameters
     ----------

@@ -238,12 +238,12 @@ def model(name: str) -> Model:
         return MODELS[name]
     try:
         sizes, *rate = name.split("-drop")
-        kind, image, width, *up = sizes.split("-")
+        _, image, width, *up = sizes.split("-")
         size, channels = image.split("x")
-        if [kind, width[:1], *up] not in (["dcgan", "w"], ["dcgan", "w", "up"]) or len(rate) > 1:
-            raise ValueError
         options = int(size), int(channels), int(width[1:]), bool(up), float(*rate)  # float() is 0
-    except ValueError:
-        known = f"one of {', '.join(MODELS)}, or dcgan-SIZExCHANNELS-wWIDTH[-up][-dropRATE]"
-        raise ValueError(f"model: expected {known}, got {name!r}") from None
-    return dcgan(*options)
+    except (TypeError, ValueError):
+        options = None
+    if options and dcgan_name(*options) == name:  # one spelling for each network
+        return dcgan(*options)
+    known = f"one of {', '.join(MODELS)}, or dcgan-SIZExCHANNELS-wWIDTH[-up][-dropRATE]"
+    raise ValueError(f"model: expected {known}, got {name!r}")

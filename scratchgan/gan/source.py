@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import get_backend
+from ..backend import get_backend, ops_of
 from ..data import Batches, to_unit
 
 
@@ -32,8 +32,8 @@ class DataSource:
         N(0, 1) or U(-1, 1).
     labels : integer array (M,), optional
         The labels of the images.
-    backend : str or module
-        The backend of the networks; see `get_backend`.
+    backend : str or module, optional
+        The backend of the networks; see `get_backend`. Default: NumPy, as the images.
     dtype : str or dtype
         The dtype of the networks.
     """
@@ -41,11 +41,11 @@ class DataSource:
     def __init__(
         self, images: np.ndarray, rng: np.random.Generator, *, batch_size: int, z_dim: int,
         noise: str = "normal", labels: np.ndarray | None = None,
-        backend: str | ModuleType = "numpy", dtype: Any = "float32",
+        backend: str | ModuleType | None = None, dtype: Any = "float32",
     ) -> None:  # fmt: skip
         self.images, self.rng, self.noise_kind = images, rng, noise
         self.batch_size, self.z_dim, self.dtype = batch_size, z_dim, np.dtype(dtype)
-        self.ops = ops = get_backend(backend)
+        self.ops = ops = get_backend(backend or ops_of(images))
         self.batches = Batches(images, batch_size, rng)
         # All images on the device, or None if they do not fit there.
         self.kept = ops.upload(images) if images.nbytes <= ops.free_memory() else None

@@ -13,6 +13,7 @@ import numpy as np
 from ..backend import ops_of
 from ..data import to_uint8
 from ..layers import GaussianNoise, Layer
+from ..layers.base import only_params
 from ..losses import AuxiliaryClassifier
 from ..optim import EMA, Optimiser
 from ..penalties import Regulariser, l2
@@ -112,8 +113,8 @@ class Trainer:
         fake_logits, fake_cache = D.forward(with_labels(fake, d_labels))  # (N, 1)
         value, dreal_logits, dfake_logits = loss.discriminator(real_logits, fake_logits, **kwargs)
         D.zero_grad()
-        D.backward(dreal_logits, real_cache, into_params="only")
-        D.backward(dfake_logits, fake_cache, into_params="only")  # adds to the first one
+        D.backward(dreal_logits, real_cache, only_params(D))
+        D.backward(dfake_logits, fake_cache, only_params(D))  # adds to the first one
         if self.regulariser:
             pair = partial(with_labels, labels=d_labels)
             value = value + self.regulariser(D, x, fake, self.rng, self.d_optimiser.t, pair)
@@ -138,7 +139,7 @@ class Trainer:
         value, dlogits = loss.generator(logits, *real, **kwargs)
         dfake = D.backward(dlogits, d_cache, into_params=False)  # (N, H, W, C)
         G.zero_grad()
-        G.backward(dfake, g_cache, into_params="only")
+        G.backward(dfake, g_cache, only_params(G))
         if self.l2_generator:
             value += l2(G, self.l2_generator)  # adds its gradient to G's, too
         self.g_optimiser.step()

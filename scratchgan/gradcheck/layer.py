@@ -16,7 +16,7 @@ import copy
 
 import numpy as np
 
-from ..layers.base import LinearMap, ShapeError
+from ..layers.base import LinearMap, ShapeError, only_params
 from .hints import explain, unlearned
 from .report import FIRST, SECOND, KinkError, Row, gradient_row, inner_row, same_row, shape_row
 
@@ -152,7 +152,7 @@ class LayerUnderTest:
             found = self.backward(cache, flat)[1:]
             total = [grad + g for grad, g in zip(start, right[1:], strict=True)]
             self.same("gradients add up", names[1:], found, total)
-            only = self.backward(cache, flat, into_params="only")[1:]
+            only = self.backward(cache, flat, into_params=only_params(self.layer))[1:]
             self.same('into_params="only"', names[1:], only, found)
         self.dtypes()
         return True

@@ -26,13 +26,26 @@ here. ``params.py`` says where parameters are stored, and how they are named and
 from typing import Any, NoReturn
 
 from ..backend import Array, ops_of
-from .params import FLOATS, Module, Param
-
-__all__ = ["Elementwise", "Layer", "LinearMap", "Param", "ShapeError", "checked"]
+from .params import FLOATS, Module, Param  # noqa: F401 - the other layers take Param from here
 
 
 class ShapeError(ValueError):
     """An array has the wrong shape or dtype; the message names the layer and what it expects."""
+
+
+def skips_dx(backward):
+    """Mark a method `backward` that does less work for into_params="only"; see `only_params`."""
+    backward.skips_dx = True
+    return backward
+
+
+def only_params(layer: "Layer") -> Any:
+    """Return the into_params with which nobody wants dx from this layer: "only", or else True.
+
+    A layer of your own may know only True and False, and hand the switch on to layers inside it. It
+    gets True, so that no layer inside it leaves out the dx that it needs.
+    """
+    return "only" if hasattr(layer.backward, "skips_dx") else True
 
 
 class Layer(Module):
@@ -73,8 +86,8 @@ class Layer(Module):
             From the `forward` that made y.
         into_params : {True, False, "only"}
             False: leave the gradients alone. D's backward inside the generator step needs dx only.
-            "only": nobody will read dx. The first layer of a network has no layer below it. A layer
-            can save the work of dx then, or treat "only" as True.
+            "only": nobody will read dx, as of the first layer of a network. Only methods marked by
+            `skips_dx` get it, and may return None; see `only_params`.
 
         Returns
         -------
@@ -113,9 +126,9 @@ class Layer(Module):
             self.refuse(f"input of shape ({', '.join(map(str, shape))})", x.shape)
         if theta is not None and ops is not ops_of(theta):
             self.refuse(f"input on backend {ops_of(theta).name}", ops.name)
-        dtypes = FLOATS if theta is None else (str(theta.dtype),)
-        if str(x.dtype) not in dtypes:
-            self.refuse(f"input of dtype {' or '.join(dtypes)}", x.dtype)
+        dtypes = FLOATS if theta is None else (theta.dtype,)
+        if x.dtype not in dtypes:
+            self.refuse(f"input of dtype {' or '.join(map(str, dtypes))}", x.dtype)
         if theta is None and any(p.value is None for p in self.params().values()):
             self.initialized()  # raises, and says what to do
 
@@ -162,6 +175,7 @@ class LinearMap(Layer):
             ops_of(y).add_bias_(y, self.b.value)
         return y, x
 
+    @skips_dx
     def backward(self, dy, cache, into_params=True):
         """dx = A^T dy,  dw += weight_grad(x, dy),  db += sum of dy over all axes but the last."""
         if into_params and self.w is not None:

@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 
-from .base import Layer, ShapeError
+from .base import Layer, ShapeError, only_params, skips_dx
 from .dense import Dense
 
 
@@ -43,6 +43,7 @@ class Sequential(Layer):
             caches.append(cache)
         return x, caches
 
+    @skips_dx
     def backward(self, dy, cache, into_params=True):
         """Apply the chain rule: through all layers, last to first.
 
@@ -52,7 +53,8 @@ class Sequential(Layer):
         first = self.first_learned() if only else 0
         for i in range(len(self.layers) - 1, first, -1):
             dy = self.layers[i].backward(dy, cache[i], bool(into_params))
-        dx = self.layers[first].backward(dy, cache[first], into_params)
+        wanted = only_params(self.layers[first]) if only else into_params
+        dx = self.layers[first].backward(dy, cache[first], wanted)
         return None if only else dx
 
     def first_learned(self):
@@ -122,6 +124,7 @@ class Residual(Sequential):
             self.refuse(f"layers that keep the shape {x.shape}", f.shape)
         return x + f, caches
 
+    @skips_dx
     def backward(self, dy, cache, into_params=True):
         """dx = dy + J_f^T dy."""
         df = super().backward(dy, cache, into_params)

@@ -8,7 +8,7 @@ tangent t of double_backward moves x alone. Both have the shape of x.
 import math
 
 from ..backend import ops_of
-from .base import Layer
+from .base import Layer, only_params, skips_dx
 
 
 class _WithLabels(Layer):
@@ -137,10 +137,12 @@ class Projection(_WithLabels):
             self.refuse("shapes (N, F), (N, F) and (N, 1)", found)
         return y + (e * phi).sum(1, keepdims=True), (of_body, of_labels, of_head, phi, e)
 
+    @skips_dx
     def backward(self, dy, cache, into_params=True):
         """dx = body^T dφ, with dφ = head^T dy + dy e."""
         of_body, *_ = cache
-        return self.body.backward(self._dphi(dy, cache, bool(into_params)), of_body, into_params)
+        wanted = only_params(self.body) if into_params == "only" else into_params
+        return self.body.backward(self._dphi(dy, cache, bool(into_params)), of_body, wanted)
 
     def _dphi(self, dy, cache, into_params):
         """dφ = head^T dy + dy e; if into_params, add the gradients of head and embedding, too."""

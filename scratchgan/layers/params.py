@@ -113,11 +113,11 @@ class Module:
     @property
     def size(self) -> int:
         """Number of entries of all parameters together."""
-        return sum(p.size for p in self.params().values())
+        return self.theta.size if self._tree else sum(p.size for p in self.params().values())
 
     # ---- one flat vector ---------------------------------------------------------------------
 
-    def initialize(self, seed: Any = 0, backend: Any = "numpy", dtype: Any = "float32") -> Self:
+    def initialize(self, seed: Any = 0, backend: Any = None, dtype: Any = "float32") -> Self:
         """Draw all parameters, and store them in one flat vector ``theta``.
 
         Every ``Param.value`` becomes a view of ``theta``, and every ``Param.grad`` a view of
@@ -126,8 +126,9 @@ class Module:
         Parameters
         ----------
         seed : int or np.random.Generator
-        backend : str or module
-            A name that `get_backend` knows, or what it returns.
+        backend : str or module, optional
+            A name that `get_backend` knows, or what it returns. Default: the one that computes on
+            NumPy arrays now, "numpy" unless "reference" was chosen.
         dtype : {"float32", "float64"}
 
         Returns
@@ -141,7 +142,8 @@ class Module:
         """
         if str(np.dtype(dtype)) not in FLOATS:
             raise ValueError(f"initialize: expected dtype float32 or float64, got {dtype!r}")
-        rng, ops = np.random.default_rng(seed), get_backend(backend)
+        ops = ops_of(np.zeros(0)) if backend is None else get_backend(backend)
+        rng = np.random.default_rng(seed)
         params = [part for _, part in self._walk() if isinstance(part, Param)]
         if len({id(p) for p in params}) < len(params):
             raise ValueError(f"{self}: one layer is used twice; make an object for each place")

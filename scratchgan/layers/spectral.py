@@ -28,7 +28,7 @@ The second order needs nothing new: B = <A(Ŵ) t, dy> depends on W through Ŵ al
 """
 
 from ..backend import ops_of
-from .base import Layer, LinearMap, Param
+from .base import Layer, LinearMap, Param, skips_dx
 
 START = 15  # power iterations from random vectors, when the weights are drawn
 
@@ -97,6 +97,7 @@ class SpectralNorm(Layer):
         y, _ = inner.forward(x, train)
         return y, (x, inner, s, u, v)
 
+    @skips_dx
     def backward(self, dy, cache, into_params=True):
         """dx = A(Ŵ)^T dy,  dW += (G - <G, Ŵ> u v^T) / s with G = dS/dŴ,  db += sum of dy."""
         x, inner, *_ = cache

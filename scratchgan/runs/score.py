@@ -73,7 +73,7 @@ def digit_judge(data: str | Path | None = None, cache: str | Path | None = None)
     # The name of the first field is that of files made by earlier versions.
     about = json.dumps({"recipe": JUDGE_VERSION, "images": f"{zlib.crc32(images):08x}"})
     path = (Path(cache) if cache else cache_dir()) / "digit_classifier.safetensors"
-    network = metrics.digit_classifier().initialize(0, "numpy")
+    network = metrics.digit_classifier().initialize(0)
     try:
         arrays, found = read_arrays(path)
         if found == about:

@@ -32,6 +32,7 @@ from scratchgan import (
     UpSample2D,
 )
 from scratchgan.catalogue import Labelled
+from scratchgan.layers.base import skips_dx
 
 # ---- wrong first derivatives -----------------------------------------------------------------
 
@@ -255,7 +256,7 @@ class LastOfEqualLabels(Embedding):
 
 class LearnsLabelsForG(ConcatLabels):
     def backward(self, dy, cache, into_params=True):
-        dh = self.net.backward(dy, cache[3], bool(into_params))
+        dh = self.net.backward(dy, cache[3], into_params)
         self.embedding.backward(dh[:, -cache[1].shape[1] :], cache[2])
         return dh[:, : -cache[1].shape[1]].reshape(cache[0])
 
@@ -396,6 +397,7 @@ class RebindsGradient(Dense):
 
 
 class ReplacesGradientWithoutDx(Dense):
+    @skips_dx
     def backward(self, dy, cache, into_params=True):
         if into_params != "only":
             return super().backward(dy, cache, into_params)
@@ -437,6 +439,7 @@ class IgnoresIntoParams(Dense):
 
 
 class OnlyWithoutBias(Dense):
+    @skips_dx
     def backward(self, dy, cache, into_params=True):
         if into_params != "only":
             return super().backward(dy, cache, into_params)
@@ -447,6 +450,7 @@ class OnlyWithoutBias(Dense):
 class TakesOnlyForFalse(Dense):
     """The switch compared with True: "only" adds no gradients then."""
 
+    @skips_dx
     def backward(self, dy, cache, into_params=True):
         return super().backward(dy, cache, into_params is True)
 

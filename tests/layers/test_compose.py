@@ -28,6 +28,7 @@ from scratchgan import (
     Tanh,
     UpSample2D,
 )
+from scratchgan.gradcheck import check
 
 from .pytorch import assert_agrees, assert_first_order_agrees, assert_second_order_agrees, dtypes
 from .refusal import assert_shape_refused
@@ -184,6 +185,41 @@ def test_a_users_layer_that_only_asks_whether_is_right_in_every_network(make, la
     net.zero_grad()
     np.testing.assert_array_equal(net.backward(dy, cache, into_params=False), dx)
     assert not net.grad.any()
+
+
+class HandsOn(Layer):
+    """y = x + f(x), by somebody who knows only True and False and hands the switch on."""
+
+    def __init__(self, f):
+        self.f = f
+
+    def forward(self, x, train=True):
+        y, cache = self.f.forward(x, train)
+        return x + y, cache
+
+    def backward(self, dy, cache, into_params=True):
+        return dy + self.f.backward(dy, cache, into_params)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda f: Sequential(HandsOn(f), Dense(3, 1)),
+        lambda f: Sequential(Sequential(HandsOn(f), Tanh()), Dense(3, 1)),
+        lambda f: Residual(HandsOn(f), Dense(3, 3)),
+    ],
+)
+@pytest.mark.parametrize("f", [Dense(3, 3), Sequential(Dense(3, 3), Tanh()), Residual(Dense(3, 3))])
+def test_a_users_layer_may_hand_the_switch_on(make, f):
+    net = make(f).initialize(0, dtype="float64")
+    x = np.random.default_rng(0).standard_normal((4, 3))
+    y, cache = net.forward(x)
+    net.backward(np.ones_like(y), cache)
+    wanted = net.grad.copy()
+    net.zero_grad()
+    net.backward(np.ones_like(y), cache, into_params="only")
+    np.testing.assert_array_equal(net.grad, wanted)
+    assert check(HandsOn(f), (4, 3)).passed
 
 
 # ---- errors ----------------------------------------------------------------------------------

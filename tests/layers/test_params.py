@@ -21,8 +21,10 @@ from scratchgan import (
     SpectralNorm,
     Tanh,
 )
+from scratchgan.backend import get_backend, ops_of
 from scratchgan.backend.cpu import ops as numpy_ops
 from scratchgan.gan import Config, build
+from scratchgan.gradcheck import check
 from scratchgan.layers.params import Module
 from scratchgan.optim import EMA, SGD
 
@@ -452,3 +454,11 @@ def test_a_param_of_a_given_gradient():
 def test_a_param_of_nothing_is_refused():
     with pytest.raises(ValueError, match="Param: expected a value or a shape, got neither"):
         Param()
+
+
+def test_what_is_initialised_without_a_backend_keeps_the_reference():
+    reference = get_backend("reference")
+    net = Sequential(Dense(3, 2), Tanh()).initialize(0)
+    net.summary()
+    assert check(net, (4, 3)).passed
+    assert ops_of(net.theta) is reference

@@ -32,10 +32,11 @@ class Memory:
         with self.lock:
             self.used += size
             self.most_used = max(self.most_used, self.used)
-            for i in reversed(range(len(self.free))):
-                if self.free[i].size == size:
+            for block in reversed(self.free.copy()):  # give_back may come in between
+                if block.size == size:
+                    self.free = [b for b in self.free if b is not block]
                     self.free_bytes -= size
-                    return self.free.pop(i)
+                    return block
         return np.empty(size, np.uint8)
 
     def give_back(self, block):
@@ -78,7 +79,7 @@ def empty(shape, dtype):
 def buffer(name, shape, dtype):
     """Return this thread's array called ``name``; it still holds the values of its last use."""
     buffers = vars(_buffers)
-    size, key = int(np.prod(shape)), f"{name} {np.dtype(dtype)}"
+    size, key = int(np.prod(shape)), (name, np.dtype(dtype))
     if key not in buffers or buffers[key].size < size:
         buffers[key] = np.empty(size, dtype)
     return buffers[key][:size].reshape(shape)
