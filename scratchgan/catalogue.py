@@ -36,8 +36,7 @@ def layer_cases():
     """Return every layer in its variants: (layer, input shape)."""
     nested, last = Sequential(LayerNorm((4, 4, 2)), Tanh(), Flatten(), Dense(32, 1)), Dense(6, 1)
     return [
-        (Dense(6, 5), (4, 6)),
-        (Dense(6, 5, bias=False), (4, 6)),
+        (Dense(6, 5), (4, 6)), (Dense(6, 5, bias=False), (4, 6)),
         (Conv2D(2, 3, kernel=3), (2, 5, 4, 2)),
         (Conv2D(2, 3, kernel=4, stride=2, padding=1), (2, 7, 6, 2)),
         (Conv2D(2, 3, kernel=(3, 2), stride=(2, 3), padding=(2, 1), bias=False), (2, 6, 7, 2)),
@@ -45,31 +44,23 @@ def layer_cases():
         (ConvTranspose2D(3, 2, kernel=4, stride=2, padding=1), (2, 3, 4, 3)),
         (ConvTranspose2D(3, 2, kernel=3, stride=2, padding=1, output_padding=1), (2, 3, 4, 3)),
         (ConvTranspose2D(3, 2, kernel=(2, 5), stride=(3, 2), output_padding=(2, 1)), (2, 3, 4, 3)),
-        (BatchNorm(3), (6, 3)),
-        (BatchNorm(3), (2, 3, 4, 3)),
-        (LayerNorm(5), (4, 5)),
-        (LayerNorm((3, 4, 2)), (2, 3, 4, 2)),
-        (Dropout(0.3), (4, 6)),
+        (BatchNorm(3), (6, 3)), (BatchNorm(3), (2, 3, 4, 3)),
+        (LayerNorm(5), (4, 5)), (LayerNorm((3, 4, 2)), (2, 3, 4, 2)),
         *((f, (4, 6)) for f in (LeakyReLU(), ReLU(), Tanh(), Sigmoid(), Softplus())),
-        (Flatten(), (2, 3, 4, 2)),
-        (Reshape((2, 3)), (4, 6)),
-        (UpSample2D(2), (2, 3, 4, 2)),
+        (Dropout(0.3), (4, 6)), (GaussianNoise(0.3), (4, 6)),
+        (Flatten(), (2, 3, 4, 2)), (Reshape((2, 3)), (4, 6)), (UpSample2D(2), (2, 3, 4, 2)),
         (SpectralNorm(Dense(6, 5)), (4, 6)),
         (SpectralNorm(Conv2D(2, 3, kernel=3, stride=2, padding=1, bias=False)), (2, 6, 7, 2)),
         (SpectralNorm(ConvTranspose2D(3, 2, kernel=3, stride=2, padding=1)), (2, 3, 4, 3)),
-        (MinibatchStd(), (4, 3)),
-        # With Tanh, because MinibatchStd alone has a dB/dx proportional to one sum of dy, which can
-        # be too near 0 for differences.
+        (Pack(2), (4, 3)), (Pack(3), (6, 2, 3, 2)), (MinibatchStd(), (4, 3)),
+        # Alone, its dB/dx is a multiple of one sum of dy, which can be too near 0 for differences.
         (Sequential(Tanh(), MinibatchStd(eps=0.1)), (3, 2, 3, 2)),
-        (Pack(2), (4, 3)),
-        (Pack(3), (6, 2, 3, 2)),
-        (GaussianNoise(0.3), (4, 6)),
         (Sequential(Dense(6, 5), BatchNorm(5), Tanh(), Dense(5, 1)), (4, 6)),
         (Residual(Dense(6, 5), Softplus(), Dense(5, 6)), (4, 6)),
         (Sequential(Pack(2), SpectralNorm(Dense(6, 5)), Tanh(), MinibatchStd(), last), (6, 3)),
         (Sequential(Residual(Conv2D(2, 2, kernel=3, padding=1), ReLU()), nested), (2, 4, 4, 2)),
         *((Labelled(net, [2, 0, 1, 2]), (4, 2, 3)) for net in _conditional()),
-    ]
+    ]  # fmt: skip
 
 
 def _conditional():

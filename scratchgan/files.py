@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -47,10 +48,11 @@ def write_atomically(path: PathLike, write: Callable[[BinaryIO], object]) -> Non
         temporary.unlink(missing_ok=True)
 
 
-def remove_leftovers(folder: PathLike) -> None:
-    """Delete the half-written files of a `write_atomically` whose process was killed."""
+def remove_leftovers(folder: PathLike, age: float = 0.0) -> None:
+    """Delete half-written files of killed processes, if they are at least ``age`` seconds old."""
     for path in Path(folder).glob(".*." + "[0-9a-f]" * 8 + ".tmp"):
-        path.unlink(missing_ok=True)
+        if not age or time.time() - path.stat().st_mtime > age:
+            path.unlink(missing_ok=True)
 
 
 def write_arrays(path: PathLike, arrays: dict[str, np.ndarray], about: str) -> None:

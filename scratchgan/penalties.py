@@ -234,7 +234,7 @@ class Regulariser:
         make, self.points = PENALTIES[name]
         self.penalty = make() if weight is None else make(weight)
 
-    def __call__(self, net, real, fake, rng, step, with_labels=lambda x: x):
+    def __call__(self, net, real, fake, rng, step, labels=None):
         """Return the penalty's value, and add its gradient to ``net.grad``.
 
         Parameters
@@ -244,7 +244,8 @@ class Regulariser:
         rng : np.random.Generator
         step : int
             Counted from 0: the penalty applies in steps 0, every, 2 * every, ...
-        with_labels : callable, array -> input of a conditional net
+        labels : integer array (N,), optional
+            Of both real and fake, for a net that takes pairs (x, labels).
 
         Returns
         -------
@@ -256,5 +257,5 @@ class Regulariser:
         def lazy(g):
             return [self.every * a for a in self.penalty(g)]
 
-        points = self.points(real, fake, rng)
-        return sum(gradient_penalty(net, with_labels(x), lazy) for x in points)
+        pairs = (x if labels is None else (x, labels) for x in self.points(real, fake, rng))
+        return sum(gradient_penalty(net, pair, lazy) for pair in pairs)

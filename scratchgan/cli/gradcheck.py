@@ -73,7 +73,10 @@ def load_layer(target: str) -> Layer:
         raise ValueError(f"expected FILE.py:NAME with the name of a layer, got {target!r}")
     sys.path.insert(0, str(path.parent.resolve()))  # for the file's imports from its folder
     try:
-        layer = runpy.run_path(file)[name]
+        found = runpy.run_path(str(path.resolve()))
+        if name not in found:
+            raise AttributeError(f"the file has no {name!r}")
+        layer = found[name]
         if isinstance(layer, type) and issubclass(layer, Layer):
             try:
                 inspect.signature(layer).bind()
@@ -89,7 +92,7 @@ def load_layer(target: str) -> Layer:
 
 
 def _shape(text):
-    sizes = (text or "").replace(" ", "").split(",")
+    sizes = [size.strip() for size in (text or "").split(",")]
     if not all(size.isdecimal() and int(size) for size in sizes):
         raise ValueError(f"--input-shape: expected sizes, batch axis first (4,6), got {text!r}")
     return tuple(map(int, sizes))

@@ -121,8 +121,7 @@ class Batches:
         indices = np.arange(self.count if epoch else 0)  # before the first batch there is no order
         whole = np.array_equal(np.sort(order), indices)
         if not (epoch >= 0 and 0 <= position <= len(order) and whole):
-            raise ValueError(
-                f"state of the batches: expected one for a data set of {self.count} images, got "
-                f"epoch {epoch}, position {position} and {order.size} indices"
-            )
+            expected = f"one for a data set of {self.count} images"
+            got = f"epoch {epoch}, position {position} and {order.size} indices"
+            raise ValueError(f"state of the batches: expected {expected}, got {got}")
         self.epoch, self.position, self.order = epoch, position, order

@@ -1,5 +1,6 @@
 """The user's own images: a folder of pictures of any kind and size, as one uint8 array."""
 
+import errno
 import hashlib
 import json
 import math
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ..files import PathLike, write_atomically
+from ..files import PathLike, remove_leftovers, write_atomically
 from .base import DataError, Dataset
 from .mnist import cache_dir
 from .pictures import MAX_PIXELS, SUFFIXES, decode, find_pictures
@@ -22,6 +23,9 @@ VERSION = 1  # of the cache: add one whenever `decode` changes a pixel
 WORKERS = min(8, os.cpu_count() or 1)  # at most 8: each may hold a picture of 256 MB
 AT_ONCE = 128  # files given to the threads at a time: bounds the images in memory
 BAR_AFTER = 1.0  # seconds
+DAY = 86_400.0  # seconds
+# Errors that say something about a file. Others are of the disk or the network, and may pass.
+OF_FILES = None, errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ELOOP
 
 
 def load_folder(
@@ -41,7 +45,7 @@ def load_folder(
     line on stderr names them.
 
     The first call decodes every file once and writes the array into the cache. Later calls only
-    open it there, unless a file was added, removed or changed.
+    open it there. If a file was added, removed or changed, the array is made anew and replaced.
 
     Parameters
     ----------
@@ -79,13 +83,17 @@ def load_folder(
     if not folder.is_dir():
         raise DataError(f"{path}: no such folder; expected a folder of images")
     states = {name: _state(folder / name) for name in find_pictures(folder)}
-    key = hashlib.sha256(repr((VERSION, size, channels, states)).encode()).hexdigest()[:16]
-    file = (cache_dir() / "folders" if cache is None else Path(cache)) / f"{key}.npy"
+    place, key = (
+        _hash(repr((os.path.realpath(folder), size, channels))),
+        _hash(repr((VERSION, states))),
+    )
+    file = (cache_dir() / "folders" if cache is None else Path(cache)) / f"{_hash(repr(place))}.npy"
+    shape = (len(states), size, size, channels)
     try:
-        images, bad = _read(file)
-    except (OSError, ValueError, EOFError):  # not there, or damaged
-        _write(file, folder, list(states), (len(states), size, size, channels), workers)
-        images, bad = _read(file)
+        images, bad = _read(file, key, shape)
+    except (OSError, ValueError, EOFError, LookupError, TypeError):  # not there, old, or damaged
+        _write(file, key, folder, list(states), shape, workers)
+        images, bad = _read(file, key, shape)
     if bad:
         said = f"left out {len(bad)} of {len(states)} files"
         why = f"unreadable or of more than {MAX_PIXELS} pixels"
@@ -94,8 +102,13 @@ def load_folder(
         del states[name]
     about = repr(images.shape) + "".join(f"{name}\0{state[0]}\0" for name, state in states.items())
     dataset = Dataset(images, None, folder.name)
-    dataset.digest = hashlib.sha256(about.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    dataset.digest = _hash(about)
     return dataset
+
+
+def _hash(text):
+    """Return 16 hexadecimal digits that stand for a text."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def _state(path):
@@ -107,21 +120,24 @@ def _state(path):
     return state.st_size, state.st_mtime_ns, state.st_ctime_ns
 
 
-def _read(file):
+def _read(file, key, shape):
     """Open the array in the cache, and read the names of the files that were left out of it."""
-    bad = json.loads(file.with_suffix(".json").read_text())
-    return np.load(file, mmap_mode="r", allow_pickle=False), bad
+    about = json.loads(file.with_suffix(".json").read_text())
+    images, bad = np.load(file, mmap_mode="r", allow_pickle=False), about["bad"]
+    if about["key"] != key or images.shape != (shape[0] - len(bad), *shape[1:]):
+        raise ValueError(f"{file}: not the array of these pictures")
+    return images, bad
 
 
-def _write(file, folder, names, shape, workers):
+def _write(file, key, folder, names, shape, workers):
     """Decode the pictures, in order, into a file of the cache."""
     file.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(file.parent, age=DAY)  # younger ones may be another process's work
     needed, free = math.prod(shape), shutil.disk_usage(file.parent).free
     if free < needed:
-        raise DataError(
-            f"{file.parent}: {folder} needs {needed:,} bytes, and {free:,} are free; choose a "
-            "smaller size, or a folder on another disk with cache= or XDG_CACHE_HOME"
-        )
+        cure = "choose a smaller size, or a folder on another disk with XDG_CACHE_HOME or cache="
+        lack = f"{folder} needs {needed:,} bytes, and {free:,} are free"
+        raise DataError(f"{file.parent}: {lack}; {cure}")
     if names:
         print(f"scratchgan: {folder}: decoding into {file}, {needed:,} bytes", file=sys.stderr)
     bad = []
@@ -129,7 +145,9 @@ def _write(file, folder, names, shape, workers):
     def load(name):
         try:
             return decode(folder / name, *shape[2:])
-        except DataError:
+        except DataError as error:
+            if getattr(error.__cause__, "errno", None) not in OF_FILES:
+                raise
             return None
 
     def write_header(out, count):
@@ -160,7 +178,8 @@ def _write(file, folder, names, shape, workers):
         write_header(out, len(names) - len(bad))  # as long as before: NumPy pads the header
 
     write_atomically(file, write)
-    write_atomically(file.with_suffix(".json"), lambda out: out.write(json.dumps(bad).encode()))
+    about = json.dumps({"key": key, "bad": bad}).encode()
+    write_atomically(file.with_suffix(".json"), lambda out: out.write(about))
 
 
 def _some(names):

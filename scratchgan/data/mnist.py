@@ -78,11 +78,9 @@ def mnist(path: PathLike | None = None, *, split: str = "train", download: bool 
             reason = str(error)
     if files is not None:
         return _load(*files)
-    print(
-        f"scratchgan: no MNIST ({reason}); using scikit-learn's 1797 small digits instead. "
-        "For the real data set SCRATCHGAN_DATA to the folder that holds mnist/.",
-        file=sys.stderr,
-    )
+    instead = f"no MNIST ({reason}); using scikit-learn's 1797 small digits instead"
+    cure = "to use MNIST, set SCRATCHGAN_DATA to the folder that holds mnist/"
+    print(f"scratchgan: {instead}; {cure}", file=sys.stderr)
     return _digits(split)
 
 

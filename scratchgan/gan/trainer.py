@@ -5,7 +5,6 @@ is ``d_steps`` steps of D, each on a new batch of images, and one step of G. Not
 files, progress bars or the command line: those are in ``runs/`` and ``cli/``.
 """
 
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -116,8 +115,7 @@ class Trainer:
         D.backward(dreal_logits, real_cache, only_params(D))
         D.backward(dfake_logits, fake_cache, only_params(D))  # adds to the first one
         if self.regulariser:
-            pair = partial(with_labels, labels=d_labels)
-            value = value + self.regulariser(D, x, fake, self.rng, self.d_optimiser.t, pair)
+            value = value + self.regulariser(D, x, fake, self.rng, self.d_optimiser.t, d_labels)
         self.d_optimiser.step()
         d_real, d_fake = map(loss.real_probability, (real_logits, fake_logits))
         return value, d_real.mean(), d_fake.mean()

@@ -211,11 +211,8 @@ class Module:
         own = self.initialized()._state()
         problems = [f"{key}: missing" for key in own if key not in state]
         problems += [f"{key}: not a part of this network" for key in state if key not in own]
-        problems += [
-            f"{key}: expected shape {own[key].shape}, got {np.shape(state[key])}"
-            for key in own
-            if key in state and np.shape(state[key]) != own[key].shape
-        ]
+        shapes = [(key, own[key].shape, np.shape(state[key])) for key in own if key in state]
+        problems += [f"{key}: expected shape {a}, got {b}" for key, a, b in shapes if a != b]
         if problems:
             raise ValueError(f"{self}: cannot load this state: {'; '.join(problems)}")
         for key, array in own.items():

@@ -144,7 +144,9 @@ def test_auto_on_the_host_is_numpy(no_package):
 def test_a_network_chooses_too():
     network = Dense(3, 2).initialize(0, backend="reference")
     assert ops_of(network.theta) is reference_ops
-    Dense(3, 2).initialize(0)
+    Dense(3, 2).initialize(0)  # asks for none: the choice stays
+    assert ops_of(network.theta) is reference_ops
+    Dense(3, 2).initialize(0, backend="numpy")
     assert ops_of(network.theta) is numpy_ops
 
 

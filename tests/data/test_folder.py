@@ -1,5 +1,6 @@
 """Pictures of any kind become one array, which is decoded once and kept in a cache."""
 
+import errno
 import io
 import os
 import shutil
@@ -491,7 +492,7 @@ def test_no_readable_image(put, caches):
     put(a_png=b"", b_png=broken_png())
     for _ in range(2):
         with pytest.raises(
-            DataError, match=r"expected at least one image .*le are 'a\.png', 'b\.p"
+            DataError, match=r"expected at least one image .*unreadable files: 'a\.png', 'b\.png'$"
         ):
             load_folder(put())
     assert not list(caches.iterdir())
@@ -646,6 +647,7 @@ def test_a_change_is_noticed(put, decodes):
     put.write("003.png", plain((9, 0, 0)))
     assert decoded() == (4, [0, 1, 2, 9], False)
     (folder / "003.png").unlink()
+    assert decoded() == (3, [0, 1, 2], True)
     assert decoded() == (0, [0, 1, 2], True)
     # A file of the same length: the digest is that of before, the pixels are not.
     path = folder / "001.png"
@@ -658,6 +660,40 @@ def test_a_change_is_noticed(put, decodes):
     assert decoded()[:2] == (3, [0, 2])
 
 
+def test_the_array_of_a_changed_folder_is_replaced(put, caches):
+    folder = numbered(put, 3)
+    for k in range(3):
+        os.utime(folder / "001.png", (k, k))
+        assert numbers(folder) == [0, 1, 2]
+    assert len(list(caches.glob("*.npy"))) == len(list(caches.glob("*.json"))) == 1
+
+
+def test_old_leftovers_of_a_killed_process_are_deleted(put, caches):
+    caches.mkdir(parents=True)
+    old, new = caches / ".a.npy.0123abcd.tmp", caches / ".b.npy.0123abcd.tmp"
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    load_folder(numbered(put, 1), size=8)
+    assert new.exists() and not old.exists()
+
+
+def test_an_error_that_may_pass_is_not_kept(put, caches, monkeypatch):
+    folder = numbered(put, 3)
+    decode = module.decode
+
+    def failing(path, *args):
+        if path.name == "001.png":
+            raise DataError(f"{path}: Input/output error") from OSError(errno.EIO, "I/O")
+        return decode(path, *args)
+
+    with monkeypatch.context() as patch, pytest.raises(DataError, match=r"001\.png: Input/output"):
+        patch.setattr(module, "decode", failing)
+        load_folder(folder, size=8)
+    assert numbers(folder) == [0, 1, 2]
+    assert len(list(caches.iterdir())) == 2
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -667,6 +703,11 @@ def test_a_change_is_noticed(put, decodes):
         lambda file: file.write_bytes(b"nonsense"),
         lambda file: file.with_suffix(".json").unlink(),
         lambda file: file.with_suffix(".json").write_bytes(b"[\xff"),
+        *(
+            lambda file, text=text: file.with_suffix(".json").write_text(text)
+            for text in ("null", "[]", '{"a": 1}', '{"key": "", "bad": []}', '{"bad": 1}')
+        ),
+        lambda file: np.save(file, np.zeros((3, 2), np.uint8)),
     ],
 )
 def test_a_damaged_cache_is_made_anew(put, caches, decodes, damage):
