@@ -87,7 +87,7 @@ def load_folder(
         _hash(repr((os.path.realpath(folder), size, channels))),
         _hash(repr((VERSION, states))),
     )
-    file = (cache_dir() / "folders" if cache is None else Path(cache)) / f"{_hash(repr(place))}.npy"
+    file = (cache_dir() / "folders" if cache is None else Path(cache)) / f"{_hash(repr(place))}.u8"
     shape = (len(states), size, size, channels)
     try:
         images, bad = _read(file, key, shape)
@@ -123,10 +123,10 @@ def _state(path):
 def _read(file, key, shape):
     """Open the array in the cache, and read the names of the files that were left out of it."""
     about = json.loads(file.with_suffix(".json").read_text())
-    images, bad = np.load(file, mmap_mode="r", allow_pickle=False), about["bad"]
-    if about["key"] != key or images.shape != (shape[0] - len(bad), *shape[1:]):
+    bad = about["bad"]
+    if about["key"] != key:
         raise ValueError(f"{file}: not the array of these pictures")
-    return images, bad
+    return np.memmap(file, np.uint8, "r").reshape(shape[0] - len(bad), *shape[1:]), bad
 
 
 def _write(file, key, folder, names, shape, workers):
@@ -150,12 +150,7 @@ def _write(file, key, folder, names, shape, workers):
                 raise
             return None
 
-    def write_header(out, count):
-        header = {"descr": "|u1", "fortran_order": False, "shape": (count, *shape[1:])}
-        np.lib.format.write_array_header_1_0(out, header)
-
     def write(out):
-        write_header(out, len(names))
         with (
             tqdm(total=len(names), unit="image", leave=False, delay=BAR_AFTER) as bar,
             ThreadPoolExecutor(workers) as pool, warnings.catch_warnings(),
@@ -174,8 +169,6 @@ def _write(file, key, folder, names, shape, workers):
             kinds = f"{', '.join(SUFFIXES)} of at most {MAX_PIXELS} pixels"
             got = f"got only unreadable files: {_some(bad)}" if bad else "got none"
             raise DataError(f"{folder}: expected at least one image ({kinds}); {got}")
-        out.seek(0)
-        write_header(out, len(names) - len(bad))  # as long as before: NumPy pads the header
 
     write_atomically(file, write)
     about = json.dumps({"key": key, "bad": bad}).encode()

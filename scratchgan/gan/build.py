@@ -1,11 +1,11 @@
 """Build a trainer from a configuration."""
 
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from .. import losses, optim
-from ..backend import get_backend
+from ..backend import Array, get_backend
 from ..layers import ConcatLabels, Embedding, Layer
 from ..penalties import Regulariser
 from .config import Config
@@ -15,10 +15,7 @@ from .source import DataSource
 from .trainer import Trainer
 
 
-def build(
-    config: Config, images: np.ndarray, backend: str | ModuleType = "auto",
-    labels: np.ndarray | None = None,
-) -> Trainer:  # fmt: skip
+def build(config: Config, images: Array, backend: Any = "auto", labels: Array = None) -> Trainer:
     """Build the `Trainer` of a configuration, before its first step.
 
     Parameters

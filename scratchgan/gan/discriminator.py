@@ -195,9 +195,7 @@ class DiscriminatorOptions:
 PLAIN = DiscriminatorOptions()
 
 
-def make_discriminator(
-    discriminator: Callable[..., Layer], ask: DiscriminatorOptions = PLAIN
-) -> Layer:
+def make_discriminator(discriminator: Callable, ask: DiscriminatorOptions = PLAIN) -> Layer:
     """Build a model's discriminator with the given options.
 
     Parameters

@@ -9,7 +9,7 @@ from ..layers import (  # isort: skip
     Sequential, Tanh, UpSample2D,
 )  # fmt: skip
 from ..layers.init import normal
-from .discriminator import PLAIN
+from .discriminator import PLAIN, DiscriminatorOptions
 
 
 class Model(NamedTuple):
@@ -34,7 +34,7 @@ class Model(NamedTuple):
     image_shape: tuple[int, ...]
 
 
-def mlp_generator():
+def mlp_generator() -> Sequential:
     """Build the MLP 100-128-256-784."""
     return Sequential(
         Dense(100, 128, bias=False), BatchNorm(128), ReLU(),
@@ -43,7 +43,7 @@ def mlp_generator():
     )  # fmt: skip
 
 
-def mlp_discriminator(ask=PLAIN):
+def mlp_discriminator(ask: DiscriminatorOptions = PLAIN) -> Layer:
     """Build the MLP 784-256-128-1."""
     return ask.network(
         Flatten(),
@@ -53,7 +53,7 @@ def mlp_discriminator(ask=PLAIN):
     )  # fmt: skip
 
 
-def mlp_small_generator():
+def mlp_small_generator() -> Sequential:
     """Build the MLP 100-256-784."""
     return Sequential(
         Dense(100, 256, bias=False), BatchNorm(256), ReLU(),
@@ -61,7 +61,7 @@ def mlp_small_generator():
     )  # fmt: skip
 
 
-def mlp_small_discriminator(ask=PLAIN):
+def mlp_small_discriminator(ask: DiscriminatorOptions = PLAIN) -> Layer:
     """Build the MLP 784-256-1."""
     return ask.network(
         Flatten(),
@@ -73,10 +73,15 @@ def mlp_small_discriminator(ask=PLAIN):
 # Radford et al., "Unsupervised representation learning with deep convolutional GANs", 2016:
 # weights from N(0, 0.02^2), BatchNorm everywhere except at G's output and D's input.
 SMALL = normal(0.02)
-HALVE = {"kernel": 4, "stride": 2, "padding": 1, "init": SMALL}  # H and W; transposed: doubles
+HALVE: dict = {
+    "kernel": 4,
+    "stride": 2,
+    "padding": 1,
+    "init": SMALL,
+}  # H and W; transposed: doubles
 
 
-def dcgan28_generator():
+def dcgan28_generator() -> Sequential:
     """Build the network 100 -> 7x7x128 -> 14x14x64 -> 28x28x1."""
     return Sequential(
         Dense(100, 7 * 7 * 128, bias=False, init=SMALL), Reshape((7, 7, 128)),
@@ -86,7 +91,7 @@ def dcgan28_generator():
     )  # fmt: skip
 
 
-def dcgan28_discriminator(ask=PLAIN):
+def dcgan28_discriminator(ask: DiscriminatorOptions = PLAIN) -> Layer:
     """Build the network 28x28x1 -> 14x14x64 -> 7x7x128 -> 1."""
     return ask.network(
         Conv2D(ask.channels(1), 64, **HALVE), LeakyReLU(0.2),
@@ -160,7 +165,7 @@ def dcgan(
     return Model(generator, discriminator, 100, (size, size, channels))
 
 
-def stacked_generator():
+def stacked_generator() -> Sequential:
     """Build the network 100 -> 256 -> 7x7x64 -> 14x14x32 -> 28x28x3, for Stacked MNIST."""
     return Sequential(
         Dense(100, 256, bias=False), BatchNorm(256), ReLU(),
@@ -170,7 +175,7 @@ def stacked_generator():
     )  # fmt: skip
 
 
-def stacked_discriminator(ask=PLAIN):
+def stacked_discriminator(ask: DiscriminatorOptions = PLAIN) -> Layer:
     """Build the network 28x28x3 -> 14x14x32 -> 7x7x64 -> 256 -> 1, for Stacked MNIST.
 
     The Dense layer of 256 helps to tell the three digits apart.
@@ -183,7 +188,7 @@ def stacked_discriminator(ask=PLAIN):
     )  # fmt: skip
 
 
-def toy_generator():
+def toy_generator() -> Sequential:
     """Build the MLP 2-256-256-256-2, for points in the plane."""
     return Sequential(
         Dense(2, 256), ReLU(),
@@ -193,7 +198,7 @@ def toy_generator():
     )  # fmt: skip
 
 
-def toy_discriminator(ask=PLAIN):
+def toy_discriminator(ask: DiscriminatorOptions = PLAIN) -> Layer:
     """Build the MLP 2-256-256-256-1, for points in the plane."""
     return ask.network(
         Dense(ask.inputs(2), 256), LeakyReLU(0.2),

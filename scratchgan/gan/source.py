@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import get_backend, ops_of
+from ..backend import Array, get_backend, ops_of
 from ..data import Batches, to_unit
 
 
@@ -51,7 +51,7 @@ class DataSource:
         self.kept = ops.upload(images) if images.nbytes <= ops.free_memory() else None
         self.labels = None if labels is None else ops.asarray(labels)
 
-    def batch(self):
+    def batch(self) -> tuple[Array, Array]:
         """Return the next real images, (N, H, W, C) in [-1, 1], and their labels (N,) or None."""
         ops, N = self.ops, self.batch_size
         indices = ops.host_array(self.choose, (N,), np.int64)
@@ -64,12 +64,12 @@ class DataSource:
             x = to_unit(x)
         return ops.asarray(x, self.dtype), None if self.labels is None else self.labels[indices]
 
-    def noise(self):
+    def noise(self) -> Array:
         """Return a batch of noise z, (N, z_dim)."""
         shape, kind = (self.batch_size, self.z_dim), self.noise_kind
         return self.ops.host_array(lambda: draw_noise(self.rng, *shape, kind), shape, self.dtype)
 
-    def choose(self):
+    def choose(self) -> np.ndarray:
         """Return the indices of the next batch, and remember them."""
         self.chosen = self.batches.next()
         return self.chosen

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backend import ops_of
+from ..backend import Array, ops_of
 from ..data import to_uint8
 from ..layers import GaussianNoise, Layer
 from ..layers.base import only_params
@@ -97,7 +97,7 @@ class Trainer:
         self.step_count += 1
         return Step(d_loss, g_loss, d_real, d_fake)
 
-    def d_step(self, x, labels=None):
+    def d_step(self, x: Array, labels: Array = None) -> tuple[Array, Array, Array]:
         """Take one step down D's loss, on a batch of real and a batch of generated images.
 
         Returns
@@ -120,7 +120,7 @@ class Trainer:
         d_real, d_fake = map(loss.real_probability, (real_logits, fake_logits))
         return value, d_real.mean(), d_fake.mean()
 
-    def g_step(self, x, labels=None):
+    def g_step(self, x: Array, labels: Array = None) -> Array:
         """Take one step down G's loss: backprop goes through D, whose parameters stay, into G.
 
         Only relativistic losses look at the real images x.
@@ -143,7 +143,7 @@ class Trainer:
         self.g_optimiser.step()
         return value
 
-    def split(self, labels):
+    def split(self, labels: Array) -> tuple[Array, dict[str, Array]]:
         """Return the labels that D sees, and the keyword arguments of the loss.
 
         An auxiliary classifier must not see the labels: it predicts them, and the loss compares.
@@ -158,14 +158,12 @@ class Trainer:
         return self.average.mean if self.average else self.generator
 
 
-def with_labels(x, labels):
+def with_labels(x: Array, labels: Array) -> Array:
     """Return the input of a conditional network, (x, labels); x alone if there are no labels."""
     return x if labels is None else (x, labels)
 
 
-def generate(
-    generator: Layer, z: np.ndarray, labels: np.ndarray | None = None, batch: int = 256
-) -> np.ndarray:
+def generate(generator: Layer, z: Array, labels: Array = None, batch: int = 256) -> np.ndarray:
     """Generate images, with the generator in evaluation mode.
 
     Parameters

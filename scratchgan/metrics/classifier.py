@@ -6,8 +6,6 @@ layers, like LeCun et al., 1998 (LeNet-5). Bińkowski et al., 2018 (MMD GANs), s
 network in place of Inception where images are digits.
 """
 
-from typing import Any
-
 import numpy as np
 from tqdm import tqdm
 
@@ -17,7 +15,7 @@ from ..losses import softmax_cross_entropy
 from ..optim import Adam, cosine
 
 WIDTH = 256  # length of a feature vector
-HALVE: dict[str, Any] = {"kernel": 4, "stride": 2, "padding": 1, "bias": False}
+HALVE: dict = {"kernel": 4, "stride": 2, "padding": 1, "bias": False}
 
 
 def digit_classifier() -> Sequential:

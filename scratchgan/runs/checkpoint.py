@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError
 
-from ..files import read_arrays, write_arrays
+from ..files import PathLike, read_arrays, write_arrays
 from ..gan import Config, Trainer, make_generator
 from ..layers import Layer
 from .monitor import DivergenceError
@@ -28,9 +28,7 @@ class CheckpointError(ValueError):
     """A checkpoint cannot be used; the message names the file and what is wrong with it."""
 
 
-def save_checkpoint(
-    path: str | Path, trainer: Trainer, config: dict[str, Any], fixed_noise: np.ndarray
-) -> None:
+def save_checkpoint(path: PathLike, trainer: Trainer, config: dict, fixed_noise: Any) -> None:
     """Write a checkpoint, whole or not at all.
 
     Parameters
@@ -172,7 +170,7 @@ def _state(trainer):
     return arrays, meta
 
 
-def restore(trainer, arrays, meta):
+def restore(trainer: Trainer, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
     """Give a trainer all state that `save_checkpoint` took from another one."""
     for name, network in _networks(trainer).items():
         network.load_state_dict(_below(name, arrays))
