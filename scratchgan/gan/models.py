@@ -73,12 +73,8 @@ def mlp_small_discriminator(ask: DiscriminatorOptions = PLAIN) -> Layer:
 # Radford et al., "Unsupervised representation learning with deep convolutional GANs", 2016:
 # weights from N(0, 0.02^2), BatchNorm everywhere except at G's output and D's input.
 SMALL = normal(0.02)
-HALVE: dict = {
-    "kernel": 4,
-    "stride": 2,
-    "padding": 1,
-    "init": SMALL,
-}  # H and W; transposed: doubles
+# Halves H and W; a transposed convolution doubles them.
+HALVE: dict = {"kernel": 4, "stride": 2, "padding": 1, "init": SMALL}
 
 
 def dcgan28_generator() -> Sequential:
