@@ -532,6 +532,8 @@ def test_bombs_are_refused_by_their_header(put, monkeypatch, capsys, bomb, limit
     assert "'a.png'" in capsys.readouterr().err
     assert max(max(size) for size in loaded) <= 9
     assert peak < 4 << 20
+    with pytest.raises(DataError, match=r"the header says \(" if limit is None else "a.png"):
+        pictures.decode(put() / "a.png", 8, 3)
 
 
 def test_webp_bombs_never_reach_the_decoder(put, monkeypatch):
