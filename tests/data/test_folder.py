@@ -504,7 +504,9 @@ def test_no_readable_image(put, caches):
     [
         png_header(50_000, 50_000),
         png_header(64_000_001, 1),
-        encoded(plain(RED), "BMP")[:18] + struct.pack("<ii", 30_000, 30_000) + bytes(60),
+        encoded(plain(RED), "BMP")[:18]
+        + struct.pack("<ii", 30_000, 30_000)
+        + encoded(plain(RED), "BMP")[26:],
         webp_header(16_383, 16_383),
         webp_header(16_383, 16_383, b"VP8L"),
         webp_header(16_383, 16_383, b"VP8 "),

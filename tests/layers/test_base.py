@@ -133,7 +133,7 @@ def test_an_array_of_another_backend_is_refused(monkeypatch):
 
 
 def test_what_is_no_array_is_refused():
-    with pytest.raises(TypeError, match="^expected a NumPy or CuPy array, got list$"):
+    with pytest.raises(TypeError, match=r"^expected a NumPy or CuPy array, got list$"):
         Dense(2, 3).initialize().forward([[1.0, 2.0]])
 
 

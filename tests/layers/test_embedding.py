@@ -50,7 +50,7 @@ def test_labels_of_an_embedding_by_itself():
         ShapeError, match=r"^Embedding\(4, 2\): expected .* \(N,\), got int64 of shape \(5, 1\)$"
     ):
         layer.forward(LABELS[:, None])
-    with pytest.raises(TypeError, match="^expected a NumPy or CuPy array, got list$"):
+    with pytest.raises(TypeError, match=r"^expected a NumPy or CuPy array, got list$"):
         layer.forward([0, 1])
     with pytest.raises(RuntimeError, match="not initialised"):
         Embedding(4, 2).forward(LABELS)
