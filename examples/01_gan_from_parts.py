@@ -17,6 +17,7 @@ import numpy as np
 from tqdm import trange
 
 from scratchgan import BatchNorm, Dense, Dropout, LeakyReLU, ReLU, Sequential, Tanh, get_backend
+from scratchgan.backend import NAMES
 from scratchgan.data import mnist, to_uint8, to_unit
 from scratchgan.losses import NonSaturating
 from scratchgan.optim import EMA, Adam
@@ -69,8 +70,8 @@ def main():
     """Read the command line, load MNIST, train both networks, draw images of G."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=8000)
-    parser.add_argument("--data", help="the folder of MNIST's files (default: download them)")
-    parser.add_argument("--backend", default="auto", help="auto, numpy, cupy or reference")
+    parser.add_argument("--data", help="the folder of MNIST's files (default: SCRATCHGAN_DATA)")
+    parser.add_argument("--backend", default="auto", choices=NAMES)
     parser.add_argument("--out", type=Path, default=Path("runs/gan_from_parts"))
     options = parser.parse_args()
     images = mnist(options.data).images.reshape(-1, 784)  # bytes, (60000, 784)
