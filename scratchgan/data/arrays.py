@@ -1,17 +1,73 @@
 """Images from NumPy's .npy and .npz files, which are checked before use and never trusted."""
 
+import os
 import zipfile
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..files import PathLike
 from .base import DataError, Dataset, open_data, read_payload
-from .batches import to_uint8
+from .folder import load_folder
+from .meaning import as_images, as_labels
+from .pictures import SUFFIXES
 
 HEADER_BYTES = 1 << 14  # longer than any header that NumPy agrees to parse
-WANTED = "expected images (N, H, W) or (N, H, W, C) with C from 1 to 4"
+# What others call images and their labels; of a file with a test set beside, the training set.
+PAIRS = {
+    "images": {"labels"}, "train_images": {"train_labels"}, "x_train": {"y_train"},
+    "X_train": {"y_train"}, "x": {"y"}, "X": {"y"}, "data": {"labels", "target"},
+}  # fmt: skip
+LABELS = set.union(*PAIRS.values(), {"arr_1", "label", "targets"})
+
+
+def as_dataset(
+    images: Any, labels: Any = None, name: str = "array", *,
+    size: int | None = None, channels: int | None = None,
+) -> Dataset:  # fmt: skip
+    """Return a checked data set, whatever holds the images: an array, a file, a folder.
+
+    Parameters
+    ----------
+    images : array-like, path-like, Dataset or tuple
+        An array as `as_images` takes it; the path of a folder, for `load_folder`, or of a file,
+        for `load_images`; or a tuple (images, labels) or (images, labels, name), as a `Dataset` is.
+    labels : array-like, optional
+        As `as_labels` takes them; they replace those of the file, folder or tuple.
+    name : str
+        Names an array in files and messages. A path or a tuple brings its own.
+    size, channels : int, optional
+        Those of the images. A folder's pictures are made so, 64 and 3 unless given; others must
+        be so already.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DataError
+        If the images or labels have no clear meaning, or are of another size.
+    """
+    if isinstance(images, str | os.PathLike):
+        pictures = os.path.isdir(images) or Path(images).suffix.lower() in SUFFIXES
+        data = load_folder(images, size or 64, channels or 3) if pictures else load_images(images)
+    elif isinstance(images, tuple) and len(images) in (2, 3):
+        data = images if isinstance(images, Dataset) else Dataset(*(*images, name)[:3])
+    else:
+        data = Dataset(images, None, name)
+    pixels = as_images(data.images)
+    H, W, C = pixels.shape[1:]
+    if size not in (None, H) or size not in (None, W) or channels not in (None, C):
+        wanted = f"size {size or 'any'} and {channels or 'any'} channels"
+        raise DataError(f"{data.name}: expected images of {wanted}, got {H}x{W}x{C}")
+    classes = data.classes if labels is None else None
+    labels = data.labels if labels is None else labels
+    checked = Dataset(pixels, None if labels is None else as_labels(labels, len(pixels)), data.name)
+    checked.digest, checked.classes = data.digest, classes
+    return checked
 
 
 def load_images(path: PathLike) -> Dataset:
@@ -42,9 +98,9 @@ def load_images(path: PathLike) -> Dataset:
         zipped = file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")  # the second: an empty archive
         file.seek(0)
         images, labels = _read_npz(file, path) if zipped else (_read_npy(file, path), None)
-    images = _to_images(images, path)
+    images = as_images(images, path)
     if labels is not None:
-        labels = _to_labels(labels, path, len(images))
+        labels = as_labels(labels, len(images), path)
     return Dataset(images, labels, path.stem)
 
 
@@ -60,11 +116,22 @@ def _read_npz(file, path):
             with archive.open(members[key]) as stream:
                 return _read_npy(stream, f"{path}[{key}]")
 
-        others = members.keys() - {"labels"}
-        key = others.pop() if len(others) == 1 else "images"
-        if key not in members:
-            raise DataError(f"{path}: expected an array 'images', got {sorted(members)}")
-        return read(key), read("labels") if "labels" in members else None
+        images, labels = _choose(members.keys(), path)
+        return read(images), read(labels) if labels else None
+
+
+def _choose(names, path):
+    """Return the names of the images and of their labels; None for no labels."""
+    others = names - LABELS
+    images = others if len(others) == 1 else {"images"} & names or PAIRS.keys() & names
+    if len(images) == 1:
+        labels = PAIRS.get(min(images), set()) & names
+        if images == others and not labels:
+            labels = LABELS & names
+        if len(labels) < 2:
+            return min(images), min(labels, default=None)
+    wanted = "an array 'images' and perhaps one of 'labels'"
+    raise DataError(f"{path}: expected {wanted}, got {sorted(names)}")
 
 
 def _read_npy(stream, name):
@@ -80,30 +147,7 @@ def _read_npy(stream, name):
         raise DataError(f"{name}: expected the header of a .npy array: {error!r}") from error
     if dtype.hasobject:
         raise DataError(f"{name}: expected numbers, got Python objects, which only pickle reads")
-    if dtype.kind not in "uif" or not 1 <= len(shape) <= 4:
+    if dtype.kind not in "buif" or not 1 <= len(shape) <= 4:
         raise DataError(f"{name}: expected numbers of 1 to 4 dimensions, got {got}")
     flat = read_payload(stream, name, shape, dtype, head.read())
     return flat.reshape(shape, order="F" if fortran else "C")
-
-
-def _to_images(array, path):
-    if array.ndim == 3:
-        array = array[..., None]
-    if array.ndim != 4 or array.shape[3] > 4:
-        raise DataError(f"{path}: {WANTED}, got shape {array.shape}")
-    if array.dtype == np.uint8:
-        return np.ascontiguousarray(array)
-    low, high = array.min(), array.max()
-    # A NaN fails this too.
-    if array.dtype.kind != "f" or not -1 <= low <= high <= 1:
-        got = f"{array.dtype} from {low} to {high}"
-        raise DataError(f"{path}: expected uint8, or floats in [0, 1] or [-1, 1], got {got}")
-    return np.ascontiguousarray(to_uint8(array if low < 0 else 2 * array - 1))
-
-
-def _to_labels(array, path, count):
-    low, high = array.min(), array.max()
-    if array.shape != (count,) or array.dtype.kind not in "ui" or not 0 <= low <= high <= 255:
-        got = f"{array.dtype} of shape {array.shape} from {low} to {high}"
-        raise DataError(f"{path}: expected labels, {count} integers of 0 to 255, got {got}")
-    return array.astype(np.uint8)

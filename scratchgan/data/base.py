@@ -26,7 +26,7 @@ class _Images(NamedTuple):
 
 
 class Dataset(_Images):
-    """Images, labels and a name, as a tuple; the attribute ``digest`` identifies the files.
+    """Images, labels and a name, as a tuple; more about them in attributes.
 
     Attributes
     ----------
@@ -37,9 +37,12 @@ class Dataset(_Images):
     digest : str or None
         Fingerprint of a folder's files. None: the arrays themselves identify the data. It is not
         part of the tuple.
+    classes : list of str or None
+        The names of the labels 0, 1, ...; None where they have none. Not part of the tuple.
     """
 
     digest: str | None = None
+    classes: list[str] | None = None
 
 
 @contextmanager
