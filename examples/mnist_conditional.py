@@ -11,22 +11,7 @@ Koyama, 2018), or learns to name it (classifier: Odena et al., 2017).
 import sys
 
 from scratchgan.cli import exit_status
-from scratchgan.cli.train import parser, train_on_mnist
-
-
-def main():
-    """Read the command line, load the images and their labels, train."""
-    p = parser(
-        __doc__,
-        models=["mlp", "mlp-small", "dcgan28"],
-        out="runs/mnist_conditional",
-        steps=30000,
-        d_lr=1e-3,
-        ema=0.999,
-        condition="concat",
-    )
-    train_on_mnist(p)
-
+from scratchgan.cli.train import train
 
 if __name__ == "__main__":
-    sys.exit(exit_status(main))
+    sys.exit(exit_status(lambda: train("mnist_conditional", about=__doc__)))

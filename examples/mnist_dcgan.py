@@ -8,23 +8,7 @@ The networks are written out in scratchgan/gan/models.py:
 import sys
 
 from scratchgan.cli import exit_status
-from scratchgan.cli.train import parser, train_on_mnist
-
-
-def main():
-    """Read the command line, load the images, train."""
-    # Small batches: within five epochs, many steps help more than exact gradients do.
-    p = parser(
-        __doc__,
-        models=["dcgan28"],
-        out="runs/mnist_dcgan",
-        steps=9375,
-        save_every=375,
-        batch_size=32,
-        ema=0.999,
-    )
-    train_on_mnist(p)
-
+from scratchgan.cli.train import train
 
 if __name__ == "__main__":
-    sys.exit(exit_status(main))
+    sys.exit(exit_status(lambda: train("mnist_dcgan", about=__doc__)))

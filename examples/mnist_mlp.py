@@ -8,22 +8,7 @@ The networks are written out in scratchgan/gan/models.py:
 import sys
 
 from scratchgan.cli import exit_status
-from scratchgan.cli.train import parser, train_on_mnist
-
-
-def main():
-    """Read the command line, load the images, train."""
-    p = parser(
-        __doc__,
-        models=["mlp", "mlp-small"],
-        out="runs/mnist_mlp",
-        steps=40000,
-        g_lr=1e-3,
-        d_lr=1e-3,
-        ema=0.999,
-    )
-    train_on_mnist(p)
-
+from scratchgan.cli.train import train
 
 if __name__ == "__main__":
-    sys.exit(exit_status(main))
+    sys.exit(exit_status(lambda: train("mnist_mlp", about=__doc__)))

@@ -1,12 +1,12 @@
 """Shared parts of the commands: the layout of ``--help``, ``--backend``, the exit status."""
 
 import argparse
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from ..backend import NAMES, BackendError
-from ..runs import DivergenceError, Stopped
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -23,26 +23,40 @@ def add_backend(parser: Any) -> None:
     parser.add_argument("--backend", choices=NAMES, default="auto", help=about)
 
 
-def exit_status(job: Callable[[], int | None]) -> int:
+def as_shell(message: str) -> str:
+    """Write a message's options as a shell does: `resume=True` becomes --resume."""
+
+    def option(match):
+        name, value = match.groups()
+        value = value.removeprefix("True").strip("\"'")
+        return f"--{name.replace('_', '-')} {value}".rstrip()
+
+    return re.sub(r"`(\w+)=([^`]*)`", option, message)
+
+
+def exit_status(job: Callable[[], Any]) -> int:
     """Call ``job``; turn a user's error into one line on stderr, and return an exit status.
 
     Parameters
     ----------
-    job : callable, () -> int or None
+    job : callable, () -> int or anything else
 
     Returns
     -------
     int
-        The job's own status (None counts as 0); 1 if training diverged, 2 if something that the
-        user gave cannot be used, 130 if the user stopped it (Ctrl-C, SIGTERM).
+        The job's own status (0 if it returns no int); 1 if training diverged, 2 if something that
+        the user gave cannot be used, 130 if the user stopped it (Ctrl-C, SIGTERM).
     """
+    from ..runs import DivergenceError, Stopped  # here: a short command should start quickly
+
     try:
-        return job() or 0
+        status = job()
+        return status if isinstance(status, int) else 0
     except (DivergenceError, ValueError, OSError, BackendError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {as_shell(str(error))}", file=sys.stderr)
         return 1 if isinstance(error, DivergenceError) else 2
     except Stopped as error:
-        print(error, file=sys.stderr)
+        print(as_shell(str(error)), file=sys.stderr)
     except KeyboardInterrupt:  # before the first step, or a second time
         print("interrupted", file=sys.stderr)
     return 130

@@ -1,48 +1,106 @@
-"""The command line that all training examples share. Most of its options are those of `Config`."""
+"""Train a GAN: on MNIST, or on images of your own, with networks of your own."""
 
 import argparse
-import zlib
+import os
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args
 
-import numpy as np
+from ..data import Dataset, as_dataset, load_images, mnist
+from ..gan import PRESETS, Config, Trainer, dcgan_name, preset_options
+from ..runs import find_networks
+from ..runs import train as train_run
+from ..runs.folder import COMMAND, CONFIG, read_options
+from ..runs.front import OPTIONS, configure, default_model
+from ..runs.networks import OF_A_FILE, networks_of
+from ..runs.run import on_stderr
+from .common import HelpFormatter, add_backend, as_shell
+from .recipes import RECIPES
 
-from ..data import Dataset, load_images, mnist
-from ..gan import PRESETS, Config, Trainer, preset_options
-from ..runs import train
-from .common import HelpFormatter, add_backend
+NO_COMMAND = {"out", "resume", "backend", "preset", "epochs", "lr"}  # not kept for --resume
+DCGAN = {"width": 64, "dropout": 0.0, "upsample": False}  # options of the DCGAN for own images
+
+
+def main(argv: list[str], prog: str) -> Trainer:
+    """Train the recipe that is the first word, or else the one that fits the options.
+
+    Parameters
+    ----------
+    argv : list of str
+    prog : str
+        Name of the command, for ``--help``.
+    """
+    if argv and argv[0][:1] != "-":
+        name, *argv = argv
+        if name not in RECIPES:
+            raise ValueError(f"train: expected one of {', '.join(RECIPES)}, got {name!r}")
+    else:
+        name = _fitting(argv)
+    return train(name, argv, prog=prog)
+
+
+def train(
+    name: str, argv: list[str] | None = None, about: str = "", out: str | None = None,
+    prog: str | None = None,
+) -> Trainer:  # fmt: skip
+    """Train a recipe with the options of a command line.
+
+    Parameters
+    ----------
+    name : str
+        A key of `RECIPES`.
+    argv : list of str, optional
+        By default, the process's own arguments.
+    about : str, optional
+        Text at the top of ``--help``.
+    out : str, optional
+        Default folder of the run: ``runs/NAME`` unless given.
+    prog : str, optional
+        Name of the program, for ``--help``.
+
+    Returns
+    -------
+    Trainer
+    """
+    recipe = RECIPES[name]
+    models, out = list(recipe.models), out or f"runs/{name}"
+    p = parser(about or _about(), models, out, recipe.steps, recipe.save_every, **recipe.options)
+    p.prog = prog or p.prog
+    (_add_images if name == "images" else _add_mnist)(p)
+    options = p.parse_args(argv)
+    options.recipe = name
+    return train_from(options, (_images if name == "images" else _mnist)(options))
 
 
 def parser(
     description: str, models: list[str], out: str, steps: int, save_every: int = 500, **own: Any
 ) -> argparse.ArgumentParser:  # fmt: skip
-    """Return the argument parser of a training example.
+    """Return the argument parser of a recipe. Most of its options are those of `Config`.
 
     Parameters
     ----------
     description : str
         Text at the top of ``--help``.
     models : list of str
-        Choices of ``--model``; the first is the default. If the list is empty, there is no such
-        option, and the example sets ``model`` itself.
+        Names of networks that suit the recipe; the first is the default.
     out : str
         Default folder of the run.
     steps, save_every : int
         Default number of training steps, and of steps between two sample grids.
     **own
-        The example's own defaults of options of `Config`.
+        The recipe's own defaults of options of `Config`.
 
     Returns
     -------
     argparse.ArgumentParser
     """
     p = _Parser(description=description, formatter_class=HelpFormatter)
-    count = _at_least(1)
     where = p.add_argument_group("where")
     add_backend(where)
     where.add_argument("--out", default=out, type=_folder, help="folder of the run")
-    where.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
+    about = "go on from the folder's checkpoint, with the folder's options"
+    where.add_argument("--resume", action="store_true", help=about)
+    count = _at_least(1)
     where.add_argument("--save-every", type=count, default=save_every, help="steps between samples")
     length = p.add_argument_group("how long").add_mutually_exclusive_group()
     length.add_argument("--steps", type=count, default=steps, help="training steps")
@@ -50,7 +108,7 @@ def parser(
     about = "take the settings of a paper; other options on the command line override them"
     p.add_argument("--preset", choices=PRESETS, help=about)
 
-    options = [f for f in fields(Config) if f.metadata and (models or f.name != "model")]
+    options = [f for f in fields(Config) if f.metadata]
     titles = dict.fromkeys(f.metadata["group"] for f in options)
     groups = {title: p.add_argument_group(title) for title in titles}
     for f in options:
@@ -61,9 +119,17 @@ def parser(
         else:
             least = f.metadata["least"]
             how["type"] = kind if least is None else _at_least(least)
-            how["choices"] = models if f.name == "model" else f.metadata["choices"]
+            how["choices"] = f.metadata["choices"]
+        if f.name == "model":
+            how["type"] = _model
+            known = ", ".join(models) or "a name of `scratchgan models`"
+            how["help"] += f": {known}; or your own, FILE.py:PAIR, a scratchgan.Model"
         groups[f.metadata["group"]].add_argument("--" + f.name.replace("_", "-"), **how)
-    p.set_defaults(**({"model": models[0]} if models else {}) | own)
+    groups["how to train it"].add_argument(
+        "--lr", type=float, action=_BothRates, default=argparse.SUPPRESS,
+        help="learning rate of both, G and D",
+    )  # fmt: skip
+    p.set_defaults(model=models[0] if models else None, **own)
     return p
 
 
@@ -80,52 +146,116 @@ def train_from(options: argparse.Namespace, data: Dataset) -> Trainer:
     -------
     Trainer
     """
-    own = {f.name: getattr(options, f.name) for f in fields(Config) if f.metadata}
-    # A digest of the images, because a run must not be resumed on others.
-    about = f"{data.name} {data.images.shape} {data.digest or _crc32(data.images)}"
-    if options.condition and data.labels is not None:
-        about += f", labels {_crc32(data.labels)}"
-        own["classes"] = int(data.labels.max()) + 1
-    config = Config(data=about, **own)
-    steps = options.steps
+    networks = _networks(options)
+    config = configure(data, networks, {name: getattr(options, name) for name in OPTIONS})
     if options.epochs:
         batches = options.epochs * (len(data.images) // config.batch_size)
-        steps = -(-batches // config.d_steps)  # rounded up: a step takes d_steps batches
-    trainer = train(
-        config, data.images, options.out, steps=steps, backend=options.backend,
+        options.steps = -(-batches // config.d_steps)  # rounded up: a step takes d_steps batches
+    command = {k: v for k, v in vars(options).items() if k not in {*OPTIONS, *NO_COMMAND}}
+    trainer = train_run(
+        config, data.images, options.out, steps=options.steps, backend=options.backend,
         resume=options.resume, save_every=options.save_every, labels=data.labels,
+        networks=networks, tell=lambda message: on_stderr(as_shell(message)), command=command,
     )  # fmt: skip
     print(f"{options.out}: samples/, samples.gif, losses.png, metrics.csv")
     return trainer
 
 
-def train_on_mnist(parser: argparse.ArgumentParser) -> Trainer:
-    """Add ``--data`` to the parser, read the command line, and train on the images it names.
+# ---- where the images come from -------------------------------------------------------------
 
-    Parameters
-    ----------
-    parser : argparse.ArgumentParser
-        From `parser`.
 
-    Returns
-    -------
-    Trainer
-    """
-    parser.add_argument("--data", help="folder with MNIST's files, or an .npy or .npz of images")
-    options = parser.parse_args()
+def _add_mnist(p):
+    about = "folder with MNIST's files, or an .npy or .npz of images"
+    p.add_argument("--data", type=_absolute, help=about)
+
+
+def _mnist(options):
     load = load_images if (options.data or "").endswith((".npy", ".npz")) else mnist
-    return train_from(options, load(options.data))
+    return load(options.data)
+
+
+def _add_images(p):
+    about = "a folder of pictures, or an .npy or .npz file"
+    p.add_argument("--images", type=_absolute, help=about)
+    net = p.add_argument_group("the DCGAN, and the pictures made from a folder")
+    about = "pixels a side (default: 64, or the array's or the model's)"
+    net.add_argument("--size", type=int, help=about)
+    about = "1: grey, 3: colour (default: 3, or the array's or the model's)"
+    net.add_argument("--channels", type=int, choices=[1, 3], help=about)
+    net.add_argument("--width", type=int, help="channels of the first convolution (default: 64)")
+    net.add_argument("--dropout", type=float, help="dropout rate in D (default: 0, no dropout)")
+    about = "build G of upsampling and convolution, not of transposed convolution"
+    net.add_argument("--upsample", action="store_true", default=None, help=about)
+
+
+def _images(options):
+    """Return the images, and set the name of the model if none is given."""
+    if not options.images:
+        raise ValueError("--images: expected a folder of pictures, or an .npy or .npz file")
+    own = {name: getattr(options, name) for name in DCGAN if getattr(options, name) is not None}
+    shape = None
+    if options.model:
+        if own and not options.model.startswith("dcgan-"):
+            given = ", ".join(f"--{name}" for name in own)
+            raise ValueError(f"{given}: expected no --model, got {options.model}")
+        shape = _networks(options).pair.image_shape
+    size, channels = (shape[0], shape[-1]) if shape else (None, None)
+    size, channels = options.size or size, options.channels or channels
+    data = as_dataset(options.images, size=size, channels=channels)
+    H, W, C = data.images.shape[1:]
+    if not options.model:
+        name = dcgan_name(H, C, **{**DCGAN, **own}) if own else default_model((H, W, C))
+        options.model = name
+    return data
+
+
+def _networks(options):
+    """Return the networks of ``--model``, or those of the run that goes on."""
+    saved = " " in (options.model or "")  # as in config.json: a file and its checksum
+    return networks_of(options.model, options.out) if saved else find_networks(options.model)
+
+
+# ---- reading the command line ----------------------------------------------------------------
+
+
+def _about():
+    lines = "\n".join(f"  {name:18} {recipe.about}" for name, recipe in RECIPES.items())
+    return f"{__doc__}\n\n    scratchgan train [RECIPE] [options]\n\nRecipes:\n{lines}"
+
+
+def _fitting(argv):
+    """Return the recipe of a run that goes on; else the one that takes the options."""
+    p = argparse.ArgumentParser(add_help=False)
+    p.add_argument("--images")
+    p.add_argument("--out", type=Path)
+    p.add_argument("--resume", action="store_true")
+    known, _ = p.parse_known_args(argv)
+    if known.resume and known.out and (known.out / CONFIG).exists():
+        return read_options(known.out).get(COMMAND, {}).get("recipe", "mnist_mlp")
+    return "images" if known.images else "mnist_mlp"
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser in which the settings of ``--preset`` replace the example's own defaults."""
+    """A parser whose defaults are those of the run that goes on, or of ``--preset``."""
 
     def parse_args(self, args=None, namespace=None):
-        """Read the command line; options given there override the preset."""
-        preset = self.parse_known_args(args)[0].preset
-        if preset:  # argparse sets no default for what is in the namespace already
-            namespace = argparse.Namespace(**preset_options(preset))
-        return super().parse_args(args, namespace)
+        """Read the command line; options given there override all defaults."""
+        known, given = self.parse_known_args(args)[0], {}
+        if known.resume and (known.out / CONFIG).exists():
+            saved = read_options(known.out)
+            given = saved.pop(COMMAND, {}) | {k: v for k, v in saved.items() if k in OPTIONS}
+        if known.preset:
+            given |= preset_options(known.preset)
+        # argparse sets no default for what is in the namespace already.
+        return super().parse_args(args, argparse.Namespace(**given))
+
+
+class _BothRates(argparse.Action):
+    """Set both learning rates."""
+
+    def __call__(self, parser, namespace, value, option=None):
+        """Store the value as ``g_lr`` and ``d_lr``."""
+        namespace.g_lr = namespace.d_lr = value
 
 
 def _at_least(least):
@@ -140,11 +270,19 @@ def _at_least(least):
     return number
 
 
+def _model(text):
+    """Check the name of the library's networks; files are read later."""
+    try:
+        return text if OF_A_FILE.search(text) else find_networks(text).name
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("model: ")) from None
+
+
 def _folder(text):
     if not text:
         raise argparse.ArgumentTypeError("expected a folder, got nothing")
     return Path(text)
 
 
-def _crc32(array):
-    return f"{zlib.crc32(np.ascontiguousarray(array)):08x}"
+def _absolute(text):
+    return os.path.abspath(os.path.expanduser(text)) if text else text

@@ -5,17 +5,20 @@ from typing import Any
 import numpy as np
 
 from .. import losses, optim
-from ..backend import Array, get_backend
-from ..layers import ConcatLabels, Embedding, Layer
+from ..backend import Array, get_backend, ops_of
+from ..layers import ConcatLabels, Embedding, Layer, ShapeError, Sigmoid
 from ..penalties import Regulariser
 from .config import Config
 from .discriminator import LABEL_WIDTH, DiscriminatorOptions, make_discriminator
-from .models import model
+from .models import Model, model
 from .source import DataSource
-from .trainer import Trainer
+from .trainer import Trainer, with_labels
 
 
-def build(config: Config, images: Array, backend: Any = "auto", labels: Array = None) -> Trainer:
+def build(
+    config: Config, images: Array, backend: Any = "auto", labels: Array = None,
+    networks: Model | None = None,
+) -> Trainer:  # fmt: skip
     """Build the `Trainer` of a configuration, before its first step.
 
     Parameters
@@ -25,28 +28,30 @@ def build(config: Config, images: Array, backend: Any = "auto", labels: Array = 
     backend : {"auto", "numpy", "cupy"} or module
     labels : integer array (M,), optional
         Needed with ``config.condition``, else not used.
+    networks : Model, optional
+        Networks of your own. Default: those that ``config.model`` names.
 
     Raises
     ------
     ValueError
-        The images or labels do not fit the configuration, or two of its settings exclude each
-        other.
+        The images, labels or networks do not fit, or two settings exclude each other.
     """
+    pair = networks or model(config.model)
     ask = DiscriminatorOptions(
         norm=config.d_norm, pack=config.pack, minibatch_std=config.minibatch_std,
         noise=config.instance_noise, condition=config.condition, classes=config.classes,
     )  # fmt: skip
     labels = np.asarray(labels) if config.condition and labels is not None else None
-    _check(config, images, labels)
+    _check(config, images, labels, pair)
     loss = losses.adversarial(config.loss, smooth=config.smooth)
     loss = losses.AuxiliaryClassifier(loss) if config.condition == "classifier" else loss
     # Three streams from one seed: if one network draws more numbers, the others stay the same.
     g_rng, d_rng, rng = np.random.default_rng(config.seed).spawn(3)
     ops = get_backend(backend)
     ops.allow_tf32(config.tf32)
-    G = make_generator(config).initialize(g_rng, ops, config.dtype)
-    D = make_discriminator(model(config.model).discriminator, ask)
-    D.initialize(d_rng, ops, config.dtype)
+    G = make_generator(config, pair).initialize(g_rng, ops, config.dtype)
+    D = make_discriminator(pair.discriminator, ask).initialize(d_rng, ops, config.dtype)
+    _try(G, D, config, pair, images.shape[1:], ask)
 
     def optimiser(name, network, lr, **options):
         if name == "adam":
@@ -59,7 +64,7 @@ def build(config: Config, images: Array, backend: Any = "auto", labels: Array = 
     penalty = config.penalty, config.penalty_weight, config.penalty_every
     # Last, because the images may take all memory of the device that is left.
     source = DataSource(
-        images, rng, batch_size=config.batch_size, z_dim=z_dim(config), noise=config.noise,
+        images, rng, batch_size=config.batch_size, z_dim=z_dim(config, pair), noise=config.noise,
         labels=labels, backend=ops, dtype=config.dtype,
     )  # fmt: skip
     noise = config.instance_noise, config.instance_noise_steps
@@ -71,21 +76,51 @@ def build(config: Config, images: Array, backend: Any = "auto", labels: Array = 
     )  # fmt: skip
 
 
-def make_generator(config: Config) -> Layer:
-    """Make the generator of a configuration, not yet initialised."""
-    G = model(config.model).generator()
+def make_generator(config: Config, networks: Model | None = None) -> Layer:
+    """Make the generator of a configuration, or of networks of your own; not yet initialised."""
+    G = (networks or model(config.model)).generator()
     return ConcatLabels(G, Embedding(config.classes, LABEL_WIDTH)) if config.condition else G
 
 
-def z_dim(config: Config) -> int:
+def z_dim(config: Config, networks: Model | None = None) -> int:
     """Return the length of the generator's noise: its inputs without the label's embedding."""
-    return model(config.model).z_dim - (LABEL_WIDTH if config.condition else 0)
+    inputs = (networks or model(config.model)).z_dim
+    return inputs - (LABEL_WIDTH if config.condition else 0)
 
 
-def _check(config, images, labels):
+def _try(G, D, config, pair, image_shape, ask):
+    """Raise ValueError unless both networks take what they get, and give what is wanted.
+
+    They run once on zeros, in evaluation: that changes nothing.
+    """
+    ops, N = ops_of(G.theta), 2 * config.pack
+    x = ops.asarray(np.zeros((N, z_dim(config, pair)), config.dtype))
+    labels = ops.asarray(np.zeros(N, np.int64)) if config.condition else None
+    seen = labels if config.condition in ("concat", "projection") else None
+    logits = N // config.pack, ask.outputs
+    for name, net, given, shape, cure in (
+        ("generator", G, labels, (N, *image_shape), f"Tanh(), Reshape({image_shape})"),
+        ("discriminator", D, seen, logits, f"a Dense or convolution of {ask.outputs}, Flatten()"),
+    ):
+        try:
+            y, _ = net.forward(with_labels(x, given), train=False)
+        except ShapeError as error:
+            raise ValueError(f"{name}, given an input of shape {x.shape}: {error}") from error
+        x = y
+        if x.shape != shape:
+            more = f"does it end with {cure}?"
+            raise ValueError(f"{name}: expected output of shape {shape}, got {x.shape}; {more}")
+        *_, last = net.sublayers().values()
+        if isinstance(last, Sigmoid):
+            cure = {"generator": "images are in [-1, 1]: end it with Tanh()"}
+            more = cure.get(name, "the losses take logits: leave it out")
+            raise ValueError(f"{name}: ends with Sigmoid(); {more}")
+
+
+def _check(config, images, labels, pair):
     """Raise ValueError if the data does not fit, or if settings exclude each other."""
-    data, shape, wanted = config.data, images.shape[1:], model(config.model).image_shape
-    if shape != wanted:
+    data, shape, wanted = config.data, images.shape[1:], pair.image_shape
+    if wanted and shape != wanted:
         both = f"data {data}, model {config.model!r}"
         raise ValueError(f"{both}: expected images of shape {wanted}, got {shape}")
     if config.batch_size % config.pack:
@@ -97,7 +132,7 @@ def _check(config, images, labels):
         raise ValueError(f"instance_noise: expected 0 or more, got std {std}, steps {steps}")
     if not config.condition:
         return
-    if z_dim(config) < 1:
+    if z_dim(config, pair) < 1:
         more = f"a model with more than {LABEL_WIDTH} numbers of noise"
         raise ValueError(f"condition {config.condition!r}: expected {more}, got {config.model!r}")
     if labels is None:

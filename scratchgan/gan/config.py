@@ -1,8 +1,11 @@
 """The options of a run, each defined here only; the command line is generated from them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
-from typing import Any
+from numbers import Integral, Real
+from typing import Any, get_args
+
+import numpy as np
 
 from ..losses import ADVERSARIAL
 from ..optim import OPTIMISERS
@@ -56,7 +59,12 @@ class Config:
     classes : int
         How many classes the labels have; 0 without ``condition``.
 
-    The other attributes are options of the examples: ``--help`` there explains them.
+    The other attributes are options of the command line: ``scratchgan train --help`` explains them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An option's value is of another type than its default, not one of its choices, or too small.
     """
 
     data: str
@@ -88,3 +96,29 @@ class Config:
     ema: float = _training(0.0, "draw samples from a running mean of G's weights; 0: do not")
     dtype: str = _training("float32", "type of all numbers", choices=["float32", "float64"])
     tf32: bool = _training(False, "on a GPU, multiply float32 faster, rounded to 10 bits")
+
+    def __post_init__(self):
+        for f in fields(self):
+            value, kind = getattr(self, f.name), (get_args(f.type) or [f.type])[0]
+            if value is not None or f.default is not None:
+                object.__setattr__(self, f.name, _checked(f, value, kind))
+
+
+# The type of an option -> the types of the values that it takes, and a word for them.
+_KINDS = {
+    bool: ((bool, np.bool_), "True or False"), int: (Integral, "an integer"),
+    float: (Real, "a number"), str: (str, "a text"),
+}  # fmt: skip
+
+
+def _checked(f, value, kind):
+    """Return an option's value as plain Python; raise unless the option takes it."""
+    kinds, word = _KINDS[kind]
+    if not isinstance(value, kinds) or (isinstance(value, bool) and kind is not bool):
+        raise TypeError(f"{f.name}: expected {word}, got {value!r}")
+    choices, least = f.metadata.get("choices"), f.metadata.get("least")
+    if choices and value not in choices:
+        raise ValueError(f"{f.name}: expected one of {', '.join(choices)}, got {value!r}")
+    if least is not None and value < least:
+        raise ValueError(f"{f.name}: expected {least} or more, got {value}")
+    return kind(value)

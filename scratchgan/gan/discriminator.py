@@ -26,7 +26,7 @@ added to the embedding of the label, too.
 import inspect
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from ..layers import (  # isort: skip
     BatchNorm, ConcatLabels, Embedding, Flatten, GaussianNoise, Layer, LayerNorm, LinearMap,
@@ -185,7 +185,9 @@ class DiscriminatorOptions:
         for layer in layers:
             where = f"{layer} in a discriminator with norm {self.norm!r}"
             if isinstance(layer, BatchNorm) and self.norm != "model":
-                raise ValueError(f"{where}: write *ask.normalise(...) in its place")
+                raise ValueError(
+                    f"{where}: leave it out, or write *ask.normalise(...) in its place"
+                )
             if self.norm == "spectral" and _weights(layer) and layer not in normalised:
                 raise ValueError(f"{where}: write ask.weights(...) around it")
         if self.minibatch_std and not any(isinstance(layer, MinibatchStd) for layer in layers):
@@ -201,7 +203,9 @@ def make_discriminator(discriminator: Callable, ask: DiscriminatorOptions = PLAI
     Parameters
     ----------
     discriminator : callable, (ask) -> Layer, or () -> Layer
-        Without a parameter called ``ask``, the function allows no option other than ``noise``.
+        Without a parameter called ``ask``, the function allows the options ``noise``, ``norm`` (if
+        the network has no BatchNorm) and condition "projection". Its last layer with weights then
+        gives the logit, and all layers before it give the features.
     ask : DiscriminatorOptions
 
     Returns
@@ -212,18 +216,25 @@ def make_discriminator(discriminator: Callable, ask: DiscriminatorOptions = PLAI
     Raises
     ------
     ValueError
-        An option other than ``noise`` is set, and the function does not take ``ask``.
+        The function does not take ``ask``, and the network does not allow an option.
     """
     if "ask" in inspect.signature(discriminator).parameters:
         return discriminator(ask=ask)
-    if ask != replace(PLAIN, noise=ask.noise, classes=ask.classes):
+    network, simple = discriminator(), replace(PLAIN, noise=ask.noise, classes=ask.classes)
+    if ask == simple:
+        return Sequential(GaussianNoise(ask.noise), network) if ask.noise else network
+    layers = network.layers if isinstance(network, Sequential) else ()
+    heads = [i for i, layer in enumerate(layers) if _weights(layer) is not None]
+    condition = None if ask.condition == "projection" else ask.condition
+    if not heads or replace(ask, norm="model", condition=condition) != simple:
         name = getattr(discriminator, "__name__", "discriminator")
+        options = {f.name: getattr(ask, f.name) for f in fields(ask)}
+        needs = [f"{k}={v!r}" for k, v in options.items() if v != getattr(simple, k)]
         raise ValueError(
-            f"{name}(): expected a parameter ask, because the run needs {ask}; "
+            f"{name}(): expected a parameter ask, because the run needs {', '.join(needs)}; "
             "write the function as def discriminator(ask): ..., as gan/discriminator.py shows"
         )
-    network = discriminator()
-    return Sequential(GaussianNoise(ask.noise), network) if ask.noise else network
+    return ask.network(*layers[: heads[-1]], last=list(layers[heads[-1] :]))
 
 
 def _weights(layer):

@@ -30,6 +30,8 @@ class Preset(NamedTuple):
 
 def preset_options(name: str) -> dict[str, Any]:
     """Return every option that the preset ``name`` sets, with its value."""
+    if name not in PRESETS:
+        raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, got {name!r}")
     defaults = {f.name: f.default for f in fields(Config) if f.name in PRESET_FIELDS}
     return defaults | PRESETS[name].settings
 

@@ -15,8 +15,7 @@ import numpy as np
 from safetensors import SafetensorError
 
 from ..files import PathLike, read_arrays, write_arrays
-from ..gan import Config, Trainer, make_generator
-from ..layers import Layer
+from ..gan import Config, Trainer
 from .monitor import DivergenceError
 
 VERSION = 1  # of the file's format
@@ -120,38 +119,6 @@ def load_checkpoint(path: str | Path, trainer: Trainer, config: dict[str, Any]) 
     return arrays["fixed_noise"]
 
 
-def load_generator(run_dir: str | Path, backend: str = "auto") -> tuple[Layer, Config]:
-    """Load the generator of a run from its checkpoint, and the run's configuration.
-
-    Parameters
-    ----------
-    run_dir : path-like
-        The ``--out`` of a training run.
-    backend : str
-        Name of a backend; see `get_backend`.
-
-    Returns
-    -------
-    generator : Layer
-        With the running mean of its weights, if the run has one.
-    config : Config
-
-    Raises
-    ------
-    CheckpointError
-        There is no checkpoint, or it is damaged.
-    """
-    path = Path(run_dir) / CHECKPOINT
-    arrays, meta = read_checkpoint(path)
-    try:
-        config = Config(**meta["config"])
-        generator = make_generator(config).initialize(0, backend, config.dtype)
-        generator.load_state_dict(_below("average" if config.ema else "generator", arrays))
-    except (TypeError, ValueError) as error:
-        raise CheckpointError(f"{path}: {error}") from error
-    return generator, config
-
-
 def _state(trainer):
     """Return all state of a trainer: its arrays, and what goes into the file's metadata."""
     arrays, meta = {}, {}
@@ -173,9 +140,9 @@ def _state(trainer):
 def restore(trainer: Trainer, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
     """Give a trainer all state that `save_checkpoint` took from another one."""
     for name, network in _networks(trainer).items():
-        network.load_state_dict(_below(name, arrays))
+        network.load_state_dict(below(name, arrays))
     for name in OPTIMISERS:
-        getattr(trainer, name).load_state_dict({"t": meta[f"{name}/t"], **_below(name, arrays)})
+        getattr(trainer, name).load_state_dict({"t": meta[f"{name}/t"], **below(name, arrays)})
     if trainer.average:
         trainer.average.t = int(meta["average/t"])
     trainer.batches.restore({**meta["batches"], "order": arrays["batches/order"]})
@@ -184,7 +151,7 @@ def restore(trainer: Trainer, arrays: dict[str, np.ndarray], meta: dict[str, Any
     trainer.step_count = int(meta["step"])
 
 
-def _below(name, arrays):
+def below(name: str, arrays: dict[str, Any]) -> dict[str, Any]:
     """Return the arrays whose keys start with ``name/``, by the rest of their keys."""
     prefix = f"{name}/"
     return {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}

@@ -1,34 +1,28 @@
-"""A training run: a folder with its configuration, metrics, samples and checkpoint.
+"""A training run: the loop around a trainer, which saves, reports and warns."""
 
-RUN_DIR/config.json             the options of the run
-RUN_DIR/metrics.csv             a row every few steps
-RUN_DIR/samples/00001000.png    a grid from the fixed noise, every ``save_every`` steps
-RUN_DIR/checkpoint.safetensors  the newest good state
-RUN_DIR/losses.png, samples.gif written at the end
-"""
-
-import json
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from .. import plots
 from ..backend import get_backend, ops_of
-from ..files import remove_leftovers, write_atomically
+from ..data import as_images
 from ..gan import Config, Trainer, build, draw_noise, generate
 from ..layers import Layer
-from . import checkpoint
-from .checkpoint import CHECKPOINT, CheckpointError
+from . import checkpoint, folder
+from .checkpoint import CHECKPOINT
 from .monitor import Monitor, spread
+from .networks import Networks, networks_of
 from .steps import stepper_for
 from .stopping import asked_to_stop
 
-COLUMNS = ("step", "epoch", "d_loss", "g_loss", "d_real", "d_fake", "images_per_second")
 METRICS_EVERY = 10  # steps
 FIXED = 64  # samples in a grid
 COLUMNS_OF_CLASS = 10  # in the grid of a conditional run: a row is a class, a column one noise
@@ -39,16 +33,24 @@ class Stopped(Exception):  # noqa: N818
     """The user has stopped the run, and its state has been saved."""
 
 
+def on_stderr(message: str) -> None:
+    """Print a line on stderr, above a progress bar if there is one."""
+    tqdm.write(message, file=sys.stderr)
+
+
 def train(
     config: Config, images: np.ndarray, out: str | Path, *, steps: int, backend: str = "auto",
     resume: bool = False, save_every: int = 500, labels: np.ndarray | None = None,
+    networks: Networks | None = None, progress: bool = True,
+    tell: Callable[[str], None] = on_stderr, command: dict[str, Any] | None = None,
 ) -> Trainer:  # fmt: skip
     """Train, and save metrics, samples and checkpoints in a folder.
 
     Parameters
     ----------
     config : Config
-    images : uint8 array (M, H, W, C)
+    images : array (M, H, W, C)
+        Bytes, or what `scratchgan.data.as_images` makes into bytes.
     out : path-like
         The run's folder; it is made if it does not exist.
     steps : int
@@ -57,11 +59,19 @@ def train(
         Name of a backend; see `get_backend`.
     resume : bool
         Go on from the folder's checkpoint. The results equal those of a run without a stop, bit for
-        bit. Without a checkpoint, start at step 0.
+        bit. If the folder is empty or does not exist, start at step 0.
     save_every : int
         Steps from one sample grid and checkpoint to the next.
     labels : integer array (M,), optional
         Labels of the images, for a conditional run.
+    networks : Networks, optional
+        What ``config.model`` stands for, if `networks_of` cannot find it in the run's folder.
+    progress : bool
+        Show a progress bar, and a line at the start.
+    tell : callable, (str) -> None
+        Takes warnings. Default: print them on stderr.
+    command : dict, optional
+        Options of the command line that are none of `Config`, to be kept in ``config.json``.
 
     Returns
     -------
@@ -74,59 +84,59 @@ def train(
     DivergenceError
         A loss or a parameter is not finite: the last good checkpoint has been kept.
     CheckpointError
-        The folder's checkpoint is damaged, or a different run's; or there is one and ``resume``
-        is False.
+        The folder holds another run, or anything else, and nothing in it was touched. Or its
+        checkpoint is damaged; or there is one and ``resume`` is False.
     """
-    ops = get_backend(backend)
-    trainer = build(config, images, ops, labels)
-    out = Path(out)
-    path, config_file = out / CHECKPOINT, out / "config.json"
-    text = json.dumps(asdict(config), indent=2) + "\n"
-    if path.exists() and not resume and checkpoint.read_checkpoint(path)[1]["step"]:
-        raise CheckpointError(f"{path}: exists; go on with --resume, or choose another --out")
-    if not path.exists() and config_file.exists() and config_file.read_text() != text:
-        raise CheckpointError(f"{config_file}: belongs to another run; choose another --out")
-    for folder in (out, out / "samples"):
-        remove_leftovers(folder)
-    if path.exists() and resume:
-        fixed_noise = checkpoint.load_checkpoint(path, trainer, asdict(config))
-        _delete_after(trainer.step_count, out, steps, save_every)
+    if steps < 1 or save_every < 1:
+        raise ValueError(f"train: expected 1 or more, got steps {steps}, save_every {save_every}")
+    out, options = Path(out), asdict(config)
+    goes_on = folder.claim(out, options, resume)
+    ops, found = get_backend(backend), networks_of(config.model, out, networks)
+    trainer = build(config, as_images(images), ops, labels, found.pair)
+    if goes_on:
+        fixed_noise = checkpoint.load_checkpoint(out / CHECKPOINT, trainer, options)
+        folder.go_back(out, trainer.step_count, steps, save_every)
     else:
         if resume:
-            print(f"no checkpoint in {out} yet: starting at step 0", file=sys.stderr)
+            tell(f"no checkpoint in {out} yet: starting at step 0")
         n = COLUMNS_OF_CLASS if config.condition else FIXED
         fixed_noise = draw_noise(trainer.rng, n, trainer.z_dim, config.noise)
-        out.mkdir(parents=True, exist_ok=True)
-        _write_text(config_file, text)
-        _write_text(out / "metrics.csv", ",".join(COLUMNS) + "\n")
-    (out / "samples").mkdir(exist_ok=True)
-    print(f"{config.model} on {config.data}, backend {ops.name}, into {out}", file=sys.stderr)
-    _Run(trainer, config, out, fixed_noise, save_every).go_on_to(steps)
+        folder.begin(out, options, command, found.file)
+    if progress:
+        tell(f"{config.model} on {config.data}, backend {ops.name}, into {out}")
+    _Run(trainer, config, out, fixed_noise, save_every, progress, tell).go_on_to(steps)
     return trainer
 
 
 class _Run:
     """The loop around a trainer: metrics, samples, checkpoints, warnings."""
 
-    def __init__(self, trainer, config, out, fixed_noise, save_every):
+    def __init__(self, trainer, config, out, fixed_noise, save_every, progress, tell):
         self.trainer, self.config, self.out = trainer, config, out
         self.fixed_noise, self.save_every = fixed_noise, save_every
+        self.progress, self.tell = progress, tell
         self.monitor = Monitor(spread(trainer.images[:SPREAD]), config.smooth)
         self.last = None  # the newest `Step`
 
     def go_on_to(self, steps):
         """Train up to step ``steps``, saving on the way."""
         trainer, size = self.trainer, self.trainer.batch_size * self.trainer.d_steps
-        stepper, done = stepper_for(trainer), trainer.step_count
+        done = trainer.step_count
+        if done >= steps:
+            self.tell(f"already at step {done}, {steps} wanted: nothing to train")
+            self.draw()
+            return
         if not done:
             self.save()
+        stepper = stepper_for(trainer)
         bar = tqdm(
-            total=steps * size, initial=done * size, unit="img", unit_scale=True, dynamic_ncols=True
-        )
+            total=steps * size, initial=done * size, unit="img", unit_scale=True,
+            dynamic_ncols=True, disable=not self.progress,
+        )  # fmt: skip
         with (
             asked_to_stop() as asked,
             np.errstate(over="ignore", invalid="ignore"),  # the monitor reports these
-            open(self.out / "metrics.csv", "a", buffering=1) as metrics,
+            open(self.out / folder.METRICS, "a", buffering=1) as metrics,
             bar,
             closing(stepper),
         ):
@@ -143,7 +153,8 @@ class _Run:
         if trainer.step_count % self.save_every:
             self.save()
         if asked:
-            raise Stopped(f"stopped at step {trainer.step_count}, and saved; go on with --resume")
+            saved = f"stopped at step {trainer.step_count}, and saved"
+            raise Stopped(f"{saved}; go on with `resume=True`")
         self.draw()
 
     def report(self, metrics, bar):
@@ -178,41 +189,23 @@ class _Run:
         else:
             images = generate(self.trainer.best_generator, z)
         grid = plots.sample_grid(images, columns)
-        plots.save_image(grid, self.out / "samples" / f"{step:08}.png")
+        plots.save_image(grid, self.out / folder.SAMPLES / f"{step:08}.png")
         if step:
             self.warn(self.monitor.watch_samples(step, images))
 
     def draw(self):
         """Draw the loss curves and the animation of the whole run."""
-        rows = np.genfromtxt(self.out / "metrics.csv", delimiter=",", names=True)
-        plots.loss_curves(np.atleast_1d(rows), self.out / "losses.png")
-        frames = sorted((self.out / "samples").glob("*.png"))
+        plots.loss_curves(folder.read_metrics(self.out), self.out / "losses.png")
+        frames = sorted((self.out / folder.SAMPLES).glob("*.png"))
         plots.save_animation(frames, self.out / "samples.gif")
 
     def warn(self, message):
-        """Print a warning, if there is one, above the progress bar."""
+        """Give a warning, if there is one."""
         if message:
-            tqdm.write(f"warning: {message}", file=sys.stderr)
+            self.tell(f"warning: {message}")
 
 
 def samples_of_classes(generator: Layer, z: np.ndarray, classes: int) -> np.ndarray:
     """Draw every class with every noise: (n, z_dim) -> uint8 (classes * n, H, W, C), by class."""
     labels = np.repeat(np.arange(classes), len(z))  # (classes * n,)
     return generate(generator, np.tile(z, (classes, 1)), labels)
-
-
-def _delete_after(step, out, steps, save_every):
-    """Delete metric rows after `step` and the grid saved by the interruption."""
-    path = out / "metrics.csv"
-    lines = path.read_text().splitlines()[1:] if path.exists() else []
-    complete = [line for line in lines if line.count(",") == len(COLUMNS) - 1]
-    kept = [line for line in complete if int(line.partition(",")[0]) <= step]
-    _write_text(path, "\n".join([",".join(COLUMNS), *kept]) + "\n")
-    if step >= steps:
-        print(f"already at step {step}: nothing to train", file=sys.stderr)
-    elif step % save_every:  # a run without the interruption has no grid of this step
-        (out / "samples" / f"{step:08}.png").unlink(missing_ok=True)
-
-
-def _write_text(path, text):
-    write_atomically(path, lambda file: file.write(text.encode()))

@@ -18,7 +18,7 @@ from ..data import DataError, cache_dir, mnist, to_unit
 from ..files import read_arrays, write_arrays
 from ..gan import draw_noise, generate, z_dim
 from ..layers import Sequential
-from .checkpoint import load_generator
+from .trained import load_generator
 
 JUDGE_VERSION = 1  # raise it when the judge or its training changes: then old files are not used
 SAMPLES = 10_000  # as many as MNIST has test images

@@ -65,7 +65,7 @@ def test_every_option_has_the_default_and_the_values_of_its_field(field):
         return
     action = actions()[field.name]
     assert action.option_strings == ["--" + field.name.replace("_", "-")]
-    assert action.default == field.default and action.help == field.metadata["help"]
+    assert action.default == field.default and action.help.startswith(field.metadata["help"])
     if field.name != "model" and field.metadata["choices"]:
         assert list(action.choices) == list(field.metadata["choices"])
         assert field.default in (None, *action.choices)
@@ -75,9 +75,15 @@ def test_backends_are_those_there_are():
     assert tuple(actions()["backend"].choices) == NAMES
 
 
-def test_an_examples_own_model_is_no_option():
-    options = parser("text", [], "runs/x", 10).parse_args([])
-    assert not hasattr(options, "model")
+def test_a_recipe_may_leave_the_model_to_the_images():
+    assert parser("text", [], "runs/x", 10).parse_args([]).model is None
+
+
+def test_one_learning_rate_for_both():
+    options = parsed("--preset", "wgan-gp", "--lr", 0.5)
+    assert (options.g_lr, options.d_lr) == (0.5, 0.5)
+    options = parsed("--lr", 0.5, "--g-lr", 0.25)
+    assert (options.g_lr, options.d_lr) == (0.25, 0.5)
 
 
 @pytest.mark.parametrize(("text", "told"), [("0", "expected 1 or more, got 0"), ("x", "int")])
@@ -90,7 +96,7 @@ def test_a_number_that_is_too_small_or_none_is_refused(capsys, text, told):
 @pytest.mark.parametrize("digest", [None, "0123456789abcdef"])
 def test_the_images_are_known_by_their_digest_or_their_checksum(monkeypatch, digest):
     configs = []
-    monkeypatch.setattr(module, "train", lambda config, *args, **kwargs: configs.append(config))
+    monkeypatch.setattr(module, "train_run", lambda config, *args, **kwargs: configs.append(config))
     images = np.arange(2 * 28 * 28, dtype=np.uint8).reshape(2, 28, 28, 1)
     data = Dataset(images, np.array([0, 1], np.uint8), "name")
     data.digest = digest

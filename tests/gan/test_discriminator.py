@@ -7,7 +7,7 @@ import pytest
 
 from scratchgan import gradcheck
 from scratchgan.gan import MODELS, NORMS, Config, Model, build, make_discriminator, model
-from scratchgan.gan.discriminator import CONDITIONS, PLAIN, DiscriminatorOptions
+from scratchgan.gan.discriminator import PLAIN, DiscriminatorOptions
 from scratchgan.layers import (
     BatchNorm,
     Conv2D,
@@ -19,6 +19,8 @@ from scratchgan.layers import (
     LeakyReLU,
     MinibatchStd,
     Pack,
+    Projection,
+    Reshape,
     Residual,
     Sequential,
     ShapeError,
@@ -117,8 +119,8 @@ def test_dropout_does_not_look_like_variety():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"norm": "none"}, r"BatchNorm\(4\) in a discriminator with norm 'none': write \*ask.norm"),
-        ({"norm": "layer"}, r"BatchNorm\(4\) in a discriminator with norm 'layer': write \*ask.n"),
+        ({"norm": "none"}, r"BatchNorm\(4\) .* norm 'none': leave it out, or write \*ask.norm"),
+        ({"norm": "layer"}, r"BatchNorm\(4\) .* norm 'layer': leave it out, or write \*ask.norm"),
         (
             {"norm": "spectral"},
             r"Dense\(256, 4\) in a discriminator with norm 'spectral': write ask.w",
@@ -186,16 +188,51 @@ def test_a_function_without_options_serves_the_plain_game(monkeypatch):
 @pytest.mark.parametrize(
     ("options", "word"),
     [
-        *(({"norm": norm}, f"norm='{norm}'") for norm in NORMS if norm != "model"),
         ({"pack": 2}, "pack=2"),
         ({"minibatch_std": True}, "minibatch_std=True"),
-        *(({"condition": c, "classes": 3}, f"condition='{c}'") for c in CONDITIONS),
+        *(({"condition": c, "classes": 3}, f"condition='{c}'") for c in ("concat", "classifier")),
     ],
 )
 def test_a_function_without_options_is_told_how_to_take_them(options, word):
     with pytest.raises(ValueError, match=r"own\(\): expected a parameter ask.* def .*\(ask\)") as e:
         make_discriminator(own, DiscriminatorOptions(**options))
-    assert word in str(e.value)
+    assert f"the run needs {word}; write" in str(e.value)
+
+
+def bare():
+    return Sequential(
+        Flatten(), Dense(256, 4), LeakyReLU(0.2), Sequential(Dense(4, 1)), Dense(1, 1)
+    )
+
+
+@pytest.mark.parametrize("norm", [norm for norm in NORMS if norm != "model"])
+def test_a_function_without_options_may_have_no_batch_norm_to_replace(norm):
+    ask = DiscriminatorOptions(norm=norm)
+    with pytest.raises(ValueError, match=rf"BatchNorm\(4\) .* norm '{norm}': leave it out"):
+        make_discriminator(own, ask)
+    if norm != "spectral":
+        assert repr(make_discriminator(bare, ask)) == repr(bare())
+
+
+def test_weights_of_a_function_without_options_are_normalised():
+    def flat():
+        return Sequential(Flatten(), Dense(256, 4), LeakyReLU(0.2), Dense(4, 1), Reshape((1,)))
+
+    ask = DiscriminatorOptions(norm="spectral", noise=0.1)
+    network = make_discriminator(flat, ask).initialize(0)
+    assert kinds(network).count(SpectralNorm) == 2 and kinds(network).count(GaussianNoise) == 1
+    assert logits(network, 4).shape == (4, 1)
+    with pytest.raises(ValueError, match=r"Dense\(4, 1\).*write ask.weights"):  # inside another
+        make_discriminator(bare, ask)
+
+
+def test_a_projection_takes_the_last_weights_of_a_function_without_options():
+    ask = DiscriminatorOptions(condition="projection", classes=3)
+    network = make_discriminator(own, ask).initialize(0)
+    assert type(network) is Projection and network.embedding.w.shape == (3, 4)
+    x = np.ones((3, *SHAPE), "f")
+    one, other = (network.forward((x, np.full(3, label)), False)[0] for label in (0, 1))
+    assert one.shape == (3, 1) and (one != other).all()
 
 
 def test_noise_comes_first():

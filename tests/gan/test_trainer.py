@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from scratchgan import Dense, Reshape, Sequential, Tanh
 from scratchgan.data import to_unit
 from scratchgan.gan import MODELS, DataSource, Trainer, build, draw_noise, generate, model
 from scratchgan.losses import ADVERSARIAL
@@ -373,8 +374,12 @@ def test_one_seed_one_run(dtype):
 def test_the_networks_start_from_streams_of_their_own(monkeypatch):
     """Another generator must not change how the discriminator starts."""
     plain = tiny_trainer()
-    small = MODELS["mlp-small"].generator
-    monkeypatch.setitem(MODELS, "tiny", MODELS["tiny"]._replace(generator=small, z_dim=100))
+
+    def wide_generator():
+        return Sequential(Dense(7, 50), Tanh(), Dense(50, 36), Reshape((6, 6, 1)))
+
+    other_networks = MODELS["tiny"]._replace(generator=wide_generator, z_dim=7)
+    monkeypatch.setitem(MODELS, "tiny", other_networks)
     other = tiny_trainer()
     assert np.array_equal(plain.discriminator.theta, other.discriminator.theta)
     assert plain.generator.size != other.generator.size

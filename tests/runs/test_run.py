@@ -20,8 +20,9 @@ from scratchgan.runs import (
     train,
 )
 from scratchgan.runs.checkpoint import read_checkpoint
+from scratchgan.runs.folder import COLUMNS
 from scratchgan.runs.monitor import Monitor
-from scratchgan.runs.run import COLUMNS, FIXED, METRICS_EVERY
+from scratchgan.runs.run import FIXED, METRICS_EVERY
 
 from ..gan.tiny import differences, everything, install, random_images, tiny_config
 
@@ -214,7 +215,9 @@ def test_lost_metrics_do_not_stop_a_resume(tmp_path, no_pictures):
 def test_a_folder_with_a_checkpoint_is_not_overwritten(tmp_path, no_pictures):
     run(tmp_path, 2)
     before = content(tmp_path)
-    with pytest.raises(CheckpointError, match=r"exists; go on with --resume, or choose another"):
+    with pytest.raises(
+        CheckpointError, match=r"exists; go on with `resume=True`, or choose another"
+    ):
         run(tmp_path, 2, seed=1)
     assert content(tmp_path) == before
 
@@ -268,7 +271,7 @@ def test_ctrl_c_finishes_the_step_saves_and_says_how_to_go_on(
 ):
     before = signal.getsignal(signal.SIGINT)
     with_loss(Interrupting(13))
-    with pytest.raises(Stopped, match="stopped at step 14, and saved; go on with --resume"):
+    with pytest.raises(Stopped, match="stopped at step 14, and saved; go on with `resume=True`"):
         run(tmp_path / "a", 30)
     assert signal.getsignal(signal.SIGINT) is before
     assert step_of(tmp_path / "a") == 14

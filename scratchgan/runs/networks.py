@@ -1,0 +1,155 @@
+"""The networks of a run: the library's by name, your own from a Python file, or as objects.
+
+``config.model`` says which:
+
+    mlp                                      a name of `scratchgan.gan.model`
+    my_networks.py:PAIR 0123456789abcdef     a file, of this checksum; the run's folder keeps a copy
+    own networks 89abcdef                    objects, known by a checksum of their description
+
+The copy of a file is code. It is run only if its user has named it before, on this machine: then
+its checksum is in the cache.
+"""
+
+import hashlib
+import re
+import zlib
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..data import cache_dir
+from ..gan import Model, make_discriminator, model
+from ..layers import Layer
+from ..named import load_named, split_named
+from .checkpoint import CheckpointError
+from .folder import NETWORKS
+
+OF_A_FILE = re.compile(r"\.py(:|$)")  # what the user writes
+COPIED = re.compile(r"(?P<file>[^/\\]+\.py):(?P<name>\w+) (?P<checksum>[0-9a-f]{16})")  # config's
+OWN = "own networks"
+
+
+class Networks(NamedTuple):
+    """Networks, and how a run remembers them.
+
+    Attributes
+    ----------
+    name : str
+        The run's ``config.model``.
+    pair : Model
+    file : bytes or None
+        The Python file that defines them.
+    """
+
+    name: str
+    pair: Model
+    file: bytes | None = None
+
+
+def find_networks(wanted: Any) -> Networks:
+    """Find the networks that a user names.
+
+    Parameters
+    ----------
+    wanted : Model, Networks or str
+        Networks; or a name that `scratchgan.gan.model` knows; or ``FILE.py:NAME``, whose file is
+        run.
+
+    Raises
+    ------
+    TypeError, ValueError
+        There are no such networks, or the file holds none of this name.
+    """
+    if isinstance(wanted, Networks):
+        return wanted
+    if isinstance(wanted, Model):
+        G, D = wanted.generator(), make_discriminator(wanted.discriminator)
+        return Networks(f"{OWN} {_checksum_of(G, D, wanted.z_dim)}", wanted)
+    if not isinstance(wanted, str):
+        raise TypeError(f"model: expected a name or a Model, got {wanted!r}")
+    if not OF_A_FILE.search(wanted):
+        return Networks(wanted, model(wanted))
+    path, name = split_named(wanted, "a Model")
+    file = path.read_bytes()
+    pair = _pair(wanted)
+    _remember(file)
+    return Networks(f"{path.name}:{name} {_checksum(file)[:16]}", pair, file)
+
+
+def networks_of(saved: str, out: str | Path, given: Any = None) -> Networks:
+    """Return the networks of a run that is in a folder already.
+
+    Parameters
+    ----------
+    saved : str
+        The run's ``config.model``.
+    out : path-like
+        The run's folder.
+    given : Model, Networks or str, optional
+        The networks as the user gives them again; see `find_networks`.
+
+    Raises
+    ------
+    CheckpointError
+        The networks given are not those of the run; or none are given, and the run's folder has
+        none that may be used.
+    """
+    if given is not None:
+        found = find_networks(given)
+        if found.name != saved:
+            raise CheckpointError(f"{out}: expected its networks, {saved!r}, got {found.name!r}")
+        return found
+    if saved.startswith(OWN):
+        cure = "give them again, as in scratchgan.load(folder, pair), or with `model=FILE.py:NAME`"
+        raise CheckpointError(f"{out}: was trained with networks of your own; {cure}")
+    copied = COPIED.fullmatch(saved)
+    if copied:
+        return _kept(Path(out) / NETWORKS, saved, **copied.groupdict())
+    return Networks(saved, model(saved))
+
+
+def _kept(path, saved, file, name, checksum):
+    """Return the networks in a run's copy of a user's file."""
+    cure = f"give the file as it was then with `model={file}:{name}`"
+    if not path.is_file():
+        raise CheckpointError(f"{path}: is gone, the copy of {file} with the networks; {cure}")
+    code = path.read_bytes()
+    if _checksum(code)[:16] != checksum:
+        raise CheckpointError(f"{path}: was changed since the training; {cure}")
+    if not _marker(code).exists():
+        cure = f"read it, then name it with `model={path}:{name}`"
+        raise CheckpointError(f"{path}: is code that was never used on this machine; {cure}")
+    return Networks(saved, _pair(f"{path}:{name}"), code)
+
+
+def _pair(target):
+    pair = load_named(target, "a Model", lambda found: isinstance(found, Model))
+    if not isinstance(pair, Model):
+        raise ValueError(f"{target}: expected a scratchgan.Model, got {pair!r}")
+    return pair
+
+
+def _checksum(file):
+    return hashlib.sha256(file).hexdigest()
+
+
+def _checksum_of(G, D, z_dim):
+    """Return eight digits that describe networks: their layers and the shapes of their weights."""
+    text = str(z_dim)
+    for net in (G, D):
+        if not isinstance(net, Layer):
+            raise ValueError(f"Model: expected functions that return Layers, got {net!r}")
+        shapes = {key: param.shape for key, param in net.params().items()}
+        text += re.sub(r" at 0x\w+", "", repr(net)) + repr(shapes)
+    return f"{zlib.crc32(text.encode()):08x}"
+
+
+def _marker(file):
+    return cache_dir() / "networks" / _checksum(file)
+
+
+def _remember(file):
+    """Note that the user has named this file: its copies in the folders of runs may be run."""
+    with suppress(OSError):  # without a cache, the user names the file again
+        _marker(file).parent.mkdir(parents=True, exist_ok=True)
+        _marker(file).touch()
