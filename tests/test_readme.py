@@ -5,6 +5,7 @@ import doctest
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import scratchgan
@@ -72,9 +73,57 @@ def blocks(page):
     return re.findall(r"^```python\n(.*?)^```$", page, flags=re.M | re.S)
 
 
+README = (ROOT / "README.md").read_text()
+TEN_LINES, *SHELLS = blocks(README)
+
+
 def test_the_readme_prints_what_it_says():
-    (block,) = blocks((ROOT / "README.md").read_text())
-    assert not failures(block)
+    assert SHELLS
+    for block in SHELLS:
+        assert not failures(block)
+
+
+def quick(steps=20):
+    """The README's ten lines, for fewer steps than there."""
+    assert len([line for line in TEN_LINES.splitlines() if line]) == 10
+    assert '"steps": 4000' in TEN_LINES
+    return TEN_LINES.replace('"steps": 4000', f'"steps": {steps}')
+
+
+def test_the_ten_lines_train_networks_of_your_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(compile(quick(), "README.md", "exec"), names)
+    run, images = names["run"], names["images"]
+    assert images.shape == (100, 8, 8, 1) and images.dtype == np.uint8 and images.std() > 5
+    assert list(run.history["step"]) == [10, 20] and np.isfinite(run.history["d_loss"]).all()
+    assert run.sample(64, label=7).shape == (64, 8, 8, 1)
+    assert np.array_equal(scratchgan.load("runs/mine", names["pair"]).sample(100), images)
+
+
+@pytest.mark.notebook
+def test_the_ten_lines_run_in_a_notebook(tmp_path):
+    """In a kernel of its own; the second run of the cell says in Python what to do."""
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    cells = [
+        quick(),
+        "run.history",
+        "from scratchgan.gradcheck import check\ncheck(generator, (4, 32))",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    client = nbclient.NotebookClient(
+        notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}
+    )
+    client.execute()
+    bar, history, report = ("".join(map(str, cell.outputs)) for cell in notebook.cells)
+    assert "img/s" in bar
+    assert "array(" in history
+    assert "text/html" in report and "all passed" in report
+    with pytest.raises(nbclient.exceptions.CellExecutionError) as error:
+        client.execute()
+    assert "`resume=True`" in str(error.value) and "--resume" not in str(error.value)
+    assert (tmp_path / "runs" / "mine" / "samples.gif").exists()
 
 
 def test_a_wrong_output_would_be_noticed():
