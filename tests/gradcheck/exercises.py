@@ -1,6 +1,6 @@
-"""The exercises of well-known courses as plain functions: right ones, and those with one mistake.
+"""The exercises of well-known courses as plain functions: right ones, and wrong ones.
 
-`RIGHT` and `WRONG` list them with their inputs. A wrong pair has exactly one mistake, of a kind that
+`RIGHT` and `WRONG` list them with their inputs. A wrong pair has one mistake of a kind that
 learners make.
 """
 
