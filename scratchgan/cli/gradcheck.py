@@ -2,6 +2,7 @@
 
 import inspect
 from argparse import ArgumentParser, Namespace
+from contextlib import suppress
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -9,18 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import layers
+from .. import gradcheck, layers
 from ..catalogue import layer_cases, loss_cases, network_cases, penalty_cases
-from ..gradcheck import (
-    ADJOINT,
-    FIRST,
-    SECOND,
-    Report,
-    check,
-    check_function,
-    check_functions,
-    check_loss,
-)
 from ..layers import Layer, ShapeError
 from .named import load_named
 
@@ -51,12 +42,12 @@ def run(options: Namespace) -> int:
         reports = check_target(options)
         print(*reports, sep="\n\n")
         return 0 if all(report.passed for report in reports) else 1
-    reports = [check(layer, shape, options.seed) for layer, shape in layer_cases()]
+    reports = [gradcheck.check(layer, shape, options.seed) for layer, shape in layer_cases()]
     for name, network, shape in network_cases():
-        reports.append(check(network, shape, options.seed))
+        reports.append(gradcheck.check(network, shape, options.seed))
         reports[-1].subject = name
     for name, loss, shapes in loss_cases() + penalty_cases():
-        reports.append(check_loss(loss, *shapes, seed=options.seed))
+        reports.append(gradcheck.check_loss(loss, *shapes, seed=options.seed))
         reports[-1].subject = name
     for report in reports:
         subject = report.subject if len(report.subject) <= 72 else report.subject[:69] + "..."
@@ -66,7 +57,11 @@ def run(options: Namespace) -> int:
     for report in failed:
         print(f"\n{report}")
     rows = [row for report in reports for row in report.rows]
-    kinds = {"first order": FIRST, "second order": SECOND, "identities": ADJOINT}
+    kinds = {
+        "first order": gradcheck.FIRST,
+        "second order": gradcheck.SECOND,
+        "identities": gradcheck.ADJOINT,
+    }
     for kind, tolerance in kinds.items():
         error = max((row.error for row in rows if row.tolerance == tolerance), default=0.0)
         print(f"worst error, {kind}: {error:.1e} of {tolerance:.0e} allowed")
@@ -74,7 +69,7 @@ def run(options: Namespace) -> int:
     return 1 if failed else 0
 
 
-def check_target(options: Namespace) -> list[Report]:
+def check_target(options: Namespace) -> list[gradcheck.Report]:
     """Check the layer or the functions that ``options.target`` names.
 
     Raises
@@ -95,7 +90,7 @@ def check_target(options: Namespace) -> list[Report]:
     shapes = _shapes(options.input_shape)
     if len(shapes) > 1:
         raise ValueError(f"--input-shape: expected one shape for a layer, got {len(shapes)}")
-    return [check(layer, shapes[0], seed)]
+    return [gradcheck.check(layer, shapes[0], seed)]
 
 
 def as_layer(found: Any, target: str) -> Layer:
@@ -137,15 +132,17 @@ def _check_pair(target, functions, options):
     if len(functions) != 2 or not all(map(callable, functions)):
         raise ValueError(f"{target}: expected two functions, got {', '.join(map(repr, functions))}")
     rng, shapes = np.random.default_rng(options.seed), _shapes(options.input_shape)
-    draw = partial(rng.uniform, *options.between) if options.between else rng.standard_normal
+    low, high = options.between or (-1.0, 1.0)
+    if not -np.inf < low < high < np.inf:
+        raise ValueError(f"--between: expected LOW below HIGH, got {low:g} {high:g}")
+    draw = partial(rng.uniform, low, high) if options.between else rng.standard_normal
     inputs = [draw(size=shape) for shape in shapes]
-    try:
-        one = len(inputs) == 1 and not isinstance(functions[0](inputs[0].copy()), tuple)
-    except Exception:  # the check tells about it
-        one = len(inputs) == 1
+    one = len(inputs) == 1
+    with suppress(Exception), np.errstate(all="ignore"):  # the check tells about errors
+        one = one and not isinstance(functions[0](inputs[0].copy()), tuple)
     if one:
-        return check_function(*functions, inputs[0], options.seed)
-    return check_functions(*functions, inputs, options.seed)
+        return gradcheck.check_function(*functions, inputs[0], options.seed)
+    return gradcheck.check_functions(*functions, inputs, options.seed)
 
 
 def _check_ours(name, shapes, seed):
@@ -162,7 +159,7 @@ def _check_ours(name, shapes, seed):
     reports, refusal = [], None
     for layer, own in cases:
         try:
-            reports.append(check(layer, _shapes(shapes)[0] if shapes else own, seed))
+            reports.append(gradcheck.check(layer, _shapes(shapes)[0] if shapes else own, seed))
         except ShapeError as error:
             refusal = error
     if refusal and not reports:

@@ -225,6 +225,13 @@ def test_a_range_is_only_for_functions(capsys, file):
         assert status == 2 and "--between is for functions" in err
 
 
+@pytest.mark.parametrize("limits", [("2", "1"), ("1", "1"), ("nan", "1"), ("0", "inf")])
+def test_a_range_that_is_none(capsys, file, limits):
+    target = f"{file}:cube,slope"
+    status, _, err = gradcheck(capsys, target, "--input-shape", "4,6", "--between", *limits)
+    assert status == 2 and "--between: expected LOW below HIGH, got " in err
+
+
 def test_one_shape_for_a_layer(capsys, file):
     status, _, err = gradcheck(capsys, f"{file}:Right", "--input-shape", "4,6", "4,6")
     assert status == 2 and "expected one shape for a layer, got 2" in err
