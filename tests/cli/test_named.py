@@ -85,8 +85,11 @@ def test_nothing_is_left_behind(folder):
 def test_neighbours_of_the_same_name_in_two_folders(tmp_path):
     for value in (1, 2):
         write(tmp_path / str(value) / "helper.py", f"x = {value}")
-        write(tmp_path / str(value) / "mine.py", "from helper import x")
-        assert load_named(f"{tmp_path}/{value}/mine.py:x", "a number") == value
+        write(tmp_path / str(value) / "no_init" / "inner.py", f"y = {value}")
+        write(
+            tmp_path / str(value) / "mine.py", "from helper import x\nfrom no_init.inner import y"
+        )
+        assert load_named(f"{tmp_path}/{value}/mine.py:x,y", "a number") == (value, value)
 
 
 def test_other_packages_stay(tmp_path):

@@ -378,7 +378,7 @@ def test_ties_of_a_maximum_are_a_kink():
 
 def test_what_is_nowhere_smooth_fails():
     report = check_function(lambda x: 1e-3 * np.sin(1e9 * x), np.ones_like, X)
-    assert not report.passed and "do not settle" in str(report)
+    assert not report.passed
 
 
 @pytest.mark.parametrize("size", [1e-9, 1e-3, 1e3, 1e9])
@@ -398,6 +398,32 @@ def test_large_arrays_are_checked_along_directions():
 
     assert check_functions(lambda x: (x * x, x), lambda dout, x: 2 * x * dout, x).passed
     assert failed(check_functions(lambda x: (x * x, x), wrong_in_one_row, x)) == ["dx"]
+
+
+HONEST = [
+    *(np.exp, np.sinh, np.cosh, np.tan, np.arctan, np.exp2, np.square, np.cbrt),
+    *(lambda x: x * np.exp(-x), lambda x: 1 / np.cosh(x), lambda x: np.exp(-(x**2))),
+    *(lambda x: np.sqrt(x - 1), lambda x: np.where(x > 0, x, np.exp(x) - 1), lambda x: x**20),
+]
+
+
+@pytest.mark.parametrize("f", HONEST)
+def test_an_honest_overflow_is_not_accused(f):
+    def df(x):  # its row does not matter here
+        return np.ones_like(x)
+
+    with np.errstate(all="ignore"):
+        rows = check_function(f, df, 10 + X).rows
+    assert [row.passed for row in rows if row.check == "finite at large inputs"] == [True]
+
+
+def test_large_inputs_that_f_refuses_are_not_accused():
+    def f(x):
+        assert (abs(x) < 50).all()
+        return x**2
+
+    report = check_function(f, lambda x: 2 * x, X)
+    assert report.passed and "large" not in str(report)
 
 
 def test_what_is_not_finite_is_a_row():
