@@ -1,6 +1,7 @@
 """Reports: a table of rows, and the functions that make a row from a comparison."""
 
 from dataclasses import dataclass, field
+from html import escape
 
 import numpy as np
 
@@ -72,6 +73,12 @@ class Report:
         failed = sum(not row.passed for row in self.rows)
         ending = f"{failed} of {len(self.rows)} checks FAILED" if failed else "all passed"
         return "\n".join([*lines, f"  {ending}"])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """Return the table for a notebook."""
+        return f"<pre>{escape(str(self))}</pre>"
 
 
 class KinkError(Exception):

@@ -1,8 +1,11 @@
 import pytest
 
 from scratchgan.__main__ import main
+from scratchgan.cli.named import load_named
 
 LAYERS = """
+import numpy as np
+
 from scratchgan import Dense, Layer, Sequential, Tanh
 
 
@@ -41,6 +44,53 @@ class OfLists(Right):
 
 net = Sequential(Dense(6, 3), Tanh())
 number = 3
+
+
+def affine_forward(x, w, b):
+    return x @ w + b, (x, w)
+
+
+def affine_backward(dout, cache):
+    x, w = cache
+    return dout @ w.T, x.T @ dout, dout.sum(0)
+
+
+def affine_wrong(dout, cache):
+    dx, dw, db = affine_backward(dout, cache)
+    return dx, dw, db / len(dout)
+
+
+def cube(x):
+    return x**3
+
+
+def slope(x):
+    return 3 * x**2
+
+
+def dcube(x, dy):
+    return slope(x) * dy
+
+
+def cube_forward(x):
+    return x**3, x
+
+
+def cube_backward(dout, x):
+    return slope(x) * dout
+
+
+def log(x):
+    assert (x > 0).all()
+    return np.log(x)
+
+
+def breaks_off(x):
+    return x[:, 9]
+
+
+def inverse(x):
+    return 1 / x
 """
 
 
@@ -82,6 +132,7 @@ def test_a_layer_whose_code_breaks_off_fails_with_its_line(capsys, file):
 
 
 WANTED = "--input-shape: expected sizes, batch axis first (4,6), got "
+GIVE = "give --input-shape with the batch axis first, such as --input-shape 4,6; for functions"
 
 
 @pytest.mark.parametrize(
@@ -90,17 +141,32 @@ WANTED = "--input-shape: expected sizes, batch axis first (4,6), got "
         (
             "absent.py:Right",
             "4,6",
-            "absent.py: no such file; expected FILE.py:NAME, got 'absent.py:Right'",
+            "absent.py: no such file; expected FILE.py:NAME, where NAME is a layer, or the names",
         ),
         ("{file}", "4,6", "FILE.py:NAME"),
         ("{file}:", "4,6", "FILE.py:NAME"),
-        ("{file}:Absent", "4,6", "Absent"),
+        ("{file}:Rihgt", "4,6", "the file has no 'Rihgt'; it holds Right, "),
+        ("{file}:affine,affine_backward", "4,6", "no 'affine'; it holds affine_wrong, affine_for"),
+        ("{file}", "4,6", "it holds Right, Wrong, Picky, "),
         ("{file}:number", "4,6", "{file}:number: expected a Layer, got 3"),
         ("{file}:Right", "4,x", WANTED + "'4,x'"),
         ("{file}:Right", "0,6", WANTED + "'0,6'"),
         ("{file}:Right", "-4,6", WANTED + "'-4,6'"),
         ("{file}:Right", "", WANTED + "''"),
-        ("{file}:Right", None, WANTED + "None"),
+        ("{file}:Right", None, GIVE),
+        ("{file}:cube,slope", None, GIVE + " one for each input, --input-shape 4,6 6,3 3"),
+        ("{file}:cube", "4,6", "expected a Layer, got one function; name two, FILE.py:forward,"),
+        ("{file}:cube,number", "4,6", "expected two functions, got <function cube"),
+        ("{file}:cube,slope,dcube", "4,6", "expected two functions"),
+        (
+            "{file}:affine_forward,affine_backward",
+            "4,6",
+            "(x, w, b): called with x alone: missing a",
+        ),
+        ("Dens", "4,6", "Dens: no file, and no layer of the library (Dense); a layer of your own"),
+        ("dense", None, "dense: no file, and no layer of the library (Dense"),
+        ("Embedding", None, "Embedding: there is no ready case of it alone; "),
+        ("Dense", "4,7", "Dense(6, 5): expected input of shape (N, 6), got (4, 7)"),
         ("{file}:net", "4,5", "layer 0: Dense(6, 3): expected input of shape (N, 6), got (4, 5)"),
         ("{file}:Picky", "4,6", "Picky: TypeError: missing a required argument: 'size'; make an "),
         ("{file}:Picky", "4,6", "`layer = Picky(...)`, in the file; then {file}:layer"),
@@ -115,6 +181,84 @@ def test_a_wrong_call_is_one_line_and_status_2(capsys, file, target, shape, told
     assert err.startswith("error: ")
     assert told.format(file=file) in err
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "shapes", "status", "says"),
+    [
+        ("affine_forward,affine_backward", ["4,6", "6,3", "3"], 0, "on x (4, 6), w (6, 3), b (3,)"),
+        ("affine_forward,affine_wrong", ["4,6", "6,3", "3"], 1, "every entry is 0.25 times"),
+        ("cube_forward,cube_backward", ["4,6"], 0, "a cache can be used twice"),
+        ("cube,slope", ["4,6"], 0, "finite at large inputs"),
+        ("cube,dcube", ["4,6"], 0, "finite at large inputs"),
+        ("cube,cube", ["4,6"], 1, "hint: "),
+        ("breaks_off,slope", ["4,6"], 1, "return x[:, 9]"),
+        ("log,inverse", ["4,6"], 1, "f runs"),
+        ("log,inverse", ["4,6", "--between", "0.5", "3"], 0, "all passed"),
+    ],
+)
+def test_two_functions(capsys, file, names, shapes, status, says):
+    found = gradcheck(capsys, f"{file}:{names}", "--input-shape", *shapes)
+    assert found[0] == status and found[2] == ""
+    assert says in found[1]
+
+
+def test_two_functions_of_which_the_first_has_no_cache_but_two_inputs(capsys, file):
+    status, _, err = gradcheck(capsys, f"{file}:affine_wrong,slope", "--input-shape", "4", "4")
+    assert status == 2
+    assert "slope(x): called with (dout, cache): too many positional arguments" in err
+
+
+def test_the_shapes_may_stand_first(capsys, file):
+    status, out, _ = gradcheck(capsys, "--input-shape", "4,6", f"{file}:cube,slope")
+    assert status == 0 and "cube, slope on x (4, 6)" in out
+    status, _, err = gradcheck(capsys, "--input-shape", "4,6")
+    assert (status, err) == (
+        2,
+        "error: --input-shape: of what? Name a layer, such as Dense, or FILE.py:NAME\n",
+    )
+
+
+def test_a_range_is_only_for_functions(capsys, file):
+    for target in (f"{file}:Right", "Tanh"):
+        status, _, err = gradcheck(capsys, target, "--input-shape", "4,6", "--between", "-1", "2")
+        assert status == 2 and "--between is for functions" in err
+
+
+@pytest.mark.parametrize("limits", [("2", "1"), ("1", "1"), ("nan", "1"), ("0", "inf")])
+def test_a_range_that_is_none(capsys, file, limits):
+    target = f"{file}:cube,slope"
+    status, _, err = gradcheck(capsys, target, "--input-shape", "4,6", "--between", *limits)
+    assert status == 2 and "--between: expected LOW below HIGH, got " in err
+
+
+def test_one_shape_for_a_layer(capsys, file):
+    status, _, err = gradcheck(capsys, f"{file}:Right", "--input-shape", "4,6", "4,6")
+    assert status == 2 and "expected one shape for a layer, got 2" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "subjects"),
+    [
+        (["Tanh"], ["Tanh() on (4, 6)"]),
+        (["BatchNorm"], ["BatchNorm(3) on (6, 3)", "BatchNorm(3) on (2, 3, 4, 3)"]),
+        (["Tanh", "--input-shape", "2,3,4"], ["Tanh() on (2, 3, 4)"]),
+        (["LayerNorm", "--input-shape", "2,5"], ["LayerNorm((5,)) on (2, 5)"]),
+    ],
+)
+def test_a_layer_of_the_library_by_its_name(capsys, arguments, subjects):
+    status, out, err = gradcheck(capsys, *arguments)
+    assert (status, err) == (0, "")
+    found = [line for line in out.splitlines() if line.startswith("gradcheck ")]
+    assert [line.removeprefix("gradcheck ") for line in found] == subjects
+
+
+def test_a_folder_with_a_colon_and_a_dataclass(capsys, tmp_path):
+    path = tmp_path / "C:" / "mine.py"
+    path.parent.mkdir()
+    options = "from dataclasses import dataclass\n@dataclass\nclass Options:\n    a: float = 1.0\n"
+    path.write_text("from __future__ import annotations\n" + options + LAYERS)
+    assert gradcheck(capsys, f"{path}:Right", "--input-shape", "4,6")[0] == 0
 
 
 @pytest.mark.parametrize("text", ["def oops(:", "import absent_package_of_mine", "1 / 0"])
@@ -146,7 +290,7 @@ def test_without_a_file_the_whole_catalogue_is_checked(capsys, monkeypatch):
 def test_a_failure_in_the_catalogue_is_shown_and_is_status_1(capsys, monkeypatch, file):
     from scratchgan.cli import gradcheck as module
 
-    wrong = module.load_layer(f"{file}:Wrong")
+    wrong = load_named(f"{file}:Wrong", "a layer")()
     monkeypatch.setattr(module, "layer_cases", lambda: [(wrong, (2, 3))])
     monkeypatch.setattr(module, "network_cases", list)
     status, out, _ = gradcheck(capsys)

@@ -1,0 +1,323 @@
+"""Two functions under test: a forward with its backward, or f with its derivative.
+
+They get float64, and fresh copies in every call. With a random dout, each gradient of
+S = <out, dout> is compared with differences of S.
+"""
+
+import copy
+from contextlib import suppress
+from inspect import Parameter, Signature, signature
+from itertools import product
+
+import numpy as np
+
+from ..layers.base import Layer
+from .hints import explain
+from .layer import FEW
+from .report import FIRST, KinkError, Row, gradient_row, same_row
+
+LARGE = ("float32", "float64", 100.0), ("float64", "longdouble", 1000.0)
+SEED = "seed the random numbers inside, or pass the mask as an input;\nnothing more can be checked"
+TWICE = "backward changes the cache: compute in new arrays, and take nothing out of it"
+PLAIN = "x is an array: write np.where or np.maximum instead of `if`, np.exp instead of math.exp"
+MIXES = "f mixes entries (as a softmax does), so a slope is not enough: write df(x, dy) -> dx"
+SMALL = "give exp only arguments below 0, or use np.tanh, np.logaddexp"
+
+
+class _Failed(Exception):  # noqa: N818
+    """A check failed, and no other can follow: ``_Failed(name of the check, detail)``."""
+
+
+class PairUnderTest:
+    """A forward and a backward, copies of the inputs, and the rows of all checks.
+
+    Parameters
+    ----------
+    functions : pair of callable
+    inputs : list
+        The arrays of float64 are those whose gradients are checked.
+    names : list of str
+        One for each input.
+    rng : np.random.Generator
+    report : Report
+        Rows and notes are added to it.
+    """
+
+    words = "forward", "backward", "out", "dout"
+
+    def __init__(self, functions, inputs, names, rng, report):
+        self.functions, self.inputs, self.names = functions, inputs, names
+        self.rng, self.report, self.dout, self.kink = rng, report, 1.0, ""
+        self.checked = [i for i, a in enumerate(inputs) if is_checked(a)]
+        self.gradients = [f"d{names[i]}" for i in self.checked]  # their names
+
+    # ---- one call ----------------------------------------------------------------------------
+
+    def call(self, which, *arguments):
+        """Call one of the two functions; an error in its code becomes a failed row."""
+        try:
+            return self.functions[which](*arguments)
+        except Exception as error:
+            told = explain(error, Layer())
+            if "truth value of an array" in told or "converted to Python scalar" in told:
+                told += f"\nhint: {PLAIN}"
+            raise _Failed(f"{self.words[which]} runs", told) from error
+
+    def forward(self, inputs):
+        """Return out, an array, and the cache."""
+        result = self.call(0, *inputs)
+        if isinstance(result, (tuple, list)) and len(result) == 2:
+            return self.output(result[0]), result[1]
+        got = f"{len(result)} objects" if isinstance(result, tuple) else type(result)
+        cure = "for f(x) -> y without a cache there is check_function(f, df, x)"
+        raise ValueError(f"forward: expected (out, cache), got {got}; {cure}")
+
+    def output(self, out):
+        """Return what the first function computed as an array; refuse all but real numbers."""
+        if not isinstance(out, (tuple, list)) and np.asarray(out).dtype.kind in "fiu":
+            return np.asarray(out)
+        cure = "; for forward(...) -> (out, cache) there is check_functions"
+        got = f"{type(out)}{cure if isinstance(out, tuple) else ''}"
+        raise ValueError(f"{self.words[0]}: expected {self.words[2]} as an array, got {got}")
+
+    def backward(self, dout, cache, inputs):
+        """Return copies of the gradients of the checked inputs; None where there is none."""
+        found = self.call(1, dout, cache)
+        found = list(found) if isinstance(found, (tuple, list)) else [found]
+        if len(found) == len(self.inputs):
+            found = [g for i, g in enumerate(found) if i in self.checked or g is not None]
+        if len(found) == len(self.checked) and any(g is not None for g in found):
+            return [self.copied(*pair) for pair in zip(self.gradients, found, strict=True)]
+        wanted = f"{len(self.checked)} ({', '.join(self.gradients)})"
+        got = f"{len(found)} ({', '.join(type(g).__name__ for g in found)})"
+        rest = "integers, numbers and other objects have no gradient, or None"
+        check = "backward returns one gradient an input"
+        raise _Failed(check, f"expected {wanted}, got {got}\nhint: {rest}")
+
+    def copied(self, name, gradient):
+        """Return a gradient as a new array, or None."""
+        with suppress(ValueError):  # lists with rows of different lengths
+            if gradient is None or np.asarray(gradient).dtype.kind in "fiu":
+                return None if gradient is None else np.array(gradient)
+        raise _Failed(f"{name} is an array", f"expected real numbers, got {type(gradient)}")
+
+    def copies(self):
+        """Return fresh copies of all inputs."""
+        return copy.deepcopy(self.inputs)
+
+    def results(self, dtype, inputs, dout):
+        """Return out and the gradients, computed with the checked inputs in another dtype."""
+        inputs = [a.astype(dtype) if is_checked(a) else a for a in inputs]
+        out, cache = self.forward(copy.deepcopy(inputs))
+        dout = np.broadcast_to(dout, out.shape).astype(dtype) if out.ndim else 1.0
+        return [out, *self.backward(dout, cache, inputs)]
+
+    # ---- rows --------------------------------------------------------------------------------
+
+    def check_all(self):
+        """Add all rows to the report."""
+        try:
+            self.check_each()
+        except _Failed as failed:
+            check, detail = failed.args
+            self.report.rows.append(Row(check, np.inf, 0, detail))
+
+    def check_each(self):
+        """Add one row after the other, until there is no point in going on."""
+        given = self.copies()
+        out, cache = self.forward(given)
+        self.expect_floats(self.words[2], out)
+        if out.ndim:
+            self.dout = self.rng.standard_normal(out.shape)
+        alone = self.left_alone(given, cache)
+        again, cache = self.forward(self.copies())
+        if not self.same("forward repeats itself", [self.words[2]], [again], [out], SEED):
+            return
+        claimed = self.backward(copy.copy(self.dout), cache, self.copies())
+        if alone and cache is not None:  # else the cache may have changed with an input
+            found = self.backward(copy.copy(self.dout), cache, self.copies())
+            pairs = zip(self.gradients, found, claimed, strict=True)
+            there = [pair for pair in pairs if pair[1] is not None]
+            self.same("a cache can be used twice", *map(list, zip(*there, strict=True)), TWICE)
+        for i, gradient in zip(self.checked, claimed, strict=True):
+            self.gradient(i, gradient, out)
+        self.dtypes()
+
+    def expect_floats(self, name, out):
+        """Refuse an output of which no differences can be made."""
+        if not np.isfinite(out).all():
+            place = first(~np.isfinite(out))
+            hint = "choose inputs where it is finite (on the command line, --between LOW HIGH)"
+            raise _Failed(f"{name} is finite", f"{name} at {place} is {out[place]}\nhint: {hint}")
+        if out.dtype in (np.float16, np.float32):
+            detail = f"{name} is {out.dtype}\nhint: differences need float64: cast nothing inside"
+            raise _Failed("float64 stays float64", detail)
+
+    def left_alone(self, given, cache):
+        """Add a row: neither function writes into an input or dout. Return True if so."""
+        arrays = [i for i, a in enumerate(given) if isinstance(a, np.ndarray)]
+        names, before = [self.names[i] for i in arrays], [self.inputs[i] for i in arrays]
+        guilty, dout = self.words[0], copy.copy(self.dout)
+        if all(np.array_equal(given[i], a) for i, a in zip(arrays, before, strict=True)):
+            guilty = self.words[1]
+            self.backward(dout, cache, given)
+        after = [*(given[i] for i in arrays), dout]
+        names, before = [*names, self.words[3]], [*before, self.dout]
+        cure = f"{guilty} writes into it: compute in a new array"
+        return self.same("inputs left alone", names, after, before, cure)
+
+    def same(self, what, names, arrays, expected, cure):
+        """Add a row: these arrays should be equal. Return True if they are."""
+        pair = ([np.asarray(a, float) for a in group] for group in (arrays, expected))
+        row = same_row(what, names, *pair)
+        if not row.passed:
+            row.detail = row.detail.partition("\nhint: ")[0] + f"\nhint: {cure}"
+        self.report.rows.append(row)
+        return row.passed
+
+    def gradient(self, i, claimed, out):
+        """Add a row: the gradient of input i against differences of S = <out, dout>."""
+        name, a = self.names[i], self.inputs[i]
+        if claimed is None:
+            self.report.notes.append(f"no gradient of {name} (None): it was not checked")
+            return
+        # The steps of the differences fit numbers near 1. A power of 2 scales without rounding.
+        scale = 2.0 ** np.round(np.log2(size_of(a)))
+        u, every = np.asarray(a / scale), a.size <= FEW
+
+        def S():  # noqa: N802
+            inputs = self.copies()
+            inputs[i] = np.asarray(u * scale)
+            return (self.forward(inputs)[0] * self.dout).sum() / scale
+
+        size = np.linalg.norm(out) * np.linalg.norm(self.dout) / scale
+        try:
+            row = gradient_row(f"d{name}", FIRST, S, u, claimed, self.rng, size, every)
+        except KinkError:
+            self.kink = f"{name} at {_sharpest(S, u)}" if every else f"an entry of {name}"
+            raise
+        self.report.rows.append(row)
+
+    def dtypes(self):
+        """Add a note if results are float64 where the inputs are float32: no mistake."""
+        with suppress(Exception), np.errstate(all="ignore"):
+            names, found = (
+                [self.words[2], *self.gradients],
+                self.results("float32", self.inputs, self.dout),
+            )
+            wide = [n for n, a in zip(names, found, strict=True) if np.ndim(a) and a.dtype == float]
+            if wide:
+                note = f"float32 inputs give float64 in {', '.join(wide)}"
+                self.report.notes.append(f"{note}: no mistake, but slower")
+
+
+class FunctionUnderTest(PairUnderTest):
+    """A function of one array and its derivative, and the rows of all checks."""
+
+    words = "f", "df", "y", "dy"
+
+    def forward(self, inputs):
+        """Return y, and no cache."""
+        return self.output(self.call(0, *inputs)), None
+
+    def backward(self, dout, cache, inputs):
+        """Return [dx], from df(x, dy), or as df(x) * dy."""
+        (x,) = inputs
+        if takes_dy(self.functions[1]):
+            return [self.copied("dx", self.call(1, x, dout))]
+        slope, y_shape = self.copied("df(x)", self.call(1, x)), np.shape(dout)
+        if y_shape not in ((), x.shape):
+            cure = "hint: f is not entry by entry: write df(x, dy) -> dx"
+            raise _Failed("y has the shape of x", f"expected {x.shape}, got {y_shape}\n{cure}")
+        if np.shape(slope) != x.shape:
+            detail = f"expected {x.shape}, got {np.shape(slope)}"
+            raise _Failed("df(x) has the shape of x", detail)
+        return [slope * dout]
+
+    def gradient(self, i, claimed, out):
+        """Add a row as for any input; a slope cannot be right where f mixes entries."""
+        super().gradient(i, claimed, out)
+        row, (x,) = self.report.rows[-1], self.copies()
+        if not row.passed and out.ndim and not takes_dy(self.functions[1]):
+            x.flat[0] += 0.1 * size_of(x)
+            if (self.forward([x])[0] != out).flat[1:].any():
+                row.detail += f"\nhint: {MIXES}"
+
+    def dtypes(self):
+        """Add a row: y and dx are finite at large inputs, where they should be."""
+        super().dtypes()
+        rows = []  # stays empty if the functions refuse such inputs
+        for (dtype, wider, large), sign in product(LARGE, (1, -1)):
+            x = np.resize([sign * large, -sign * large], self.inputs[0].shape)
+            with suppress(Exception), np.errstate(all="ignore"):
+                both = [self.results(kind, [x], 1.0) for kind in (dtype, wider)]
+                rows.append(Row("finite at large inputs", 0, 0))
+                for name, got, true in zip(("y", "dx"), *both, strict=True):
+                    fits = np.isfinite(true) & (abs(true) <= np.finfo(dtype).max)
+                    if (wrong := fits & ~np.isfinite(got)).any():
+                        place = first(wrong)
+                        values = f"expected {true[place]:.6g}, got {got[place]}"
+                        rows[-1].error = np.inf
+                        rows[-1].detail = f"{name} where x is +-{large:g}, in {dtype}: {values}"
+                        rows[-1].detail += f"\nhint: {SMALL}"
+        self.report.rows += sorted(rows, key=lambda row: row.passed)[:1]
+
+
+def _signature(function):
+    """Return a function's signature; that of ``f(*args)`` for some functions written in C."""
+    try:
+        return signature(function)
+    except (TypeError, ValueError):
+        return Signature([Parameter("args", Parameter.VAR_POSITIONAL)])
+
+
+def _positional(function):
+    """Return the parameters that a call without keywords fills."""
+    kinds = Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD
+    return [p for p in _signature(function).parameters.values() if p.kind in kinds]
+
+
+def takes_dy(df):
+    """Return True for df(x, dy), False for df(x): the number of parameters without defaults."""
+    return sum(p.default is p.empty for p in _positional(df)) > 1
+
+
+def parameters(word, function, count, wanted):
+    """Return the names of a function's first parameters; refuse what does not take so many."""
+    if not callable(function):
+        raise TypeError(f"{word}: expected a function, got {function!r}")
+    found = _signature(function)
+    try:
+        found.bind(*range(count))
+    except TypeError as error:
+        name = getattr(function, "__name__", word)
+        raise ValueError(f"{name}{found}: called with {wanted}: {error}") from None
+    names = [p.name for p in _positional(function)]
+    return [*names[:count], *(f"input {i}" for i in range(len(names), count))]
+
+
+def is_checked(value):
+    """Return True for the inputs that have a gradient."""
+    return isinstance(value, np.ndarray) and value.dtype == float
+
+
+def size_of(a):
+    """Return the mean size of an array's entries; 1 if all are 0."""
+    return np.abs(a).mean() or 1.0
+
+
+def first(mask):
+    """Return the index of the first True."""
+    return tuple(map(int, np.argwhere(mask)[0]))
+
+
+def _sharpest(function, u, h=1e-5):
+    """Return the index of the entry of u along which a function bends most."""
+    middle, bends = function(), np.empty(u.shape)
+    for place in np.ndindex(u.shape):
+        start, bends[place] = u[place], -2 * middle
+        for step in (h, -h):
+            u[place] = start + step
+            bends[place] += function()
+        u[place] = start
+    return tuple(map(int, np.unravel_index(np.abs(bends).argmax(), u.shape)))
