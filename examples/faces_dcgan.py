@@ -25,7 +25,7 @@ def main():
     net.add_argument(
         "--size",
         type=int,
-        help="pixels a side: 16, 32, 64, 128 or 256 (default: 64, or the array's)",
+        help="pixels a side: 16 to 256, 4 to 7 times a power of two (default: 64, or the array's)",
     )
     net.add_argument(
         "--channels",
