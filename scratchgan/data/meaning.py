@@ -1,4 +1,4 @@
-"""What an array means: images of any type and layout become bytes, labels of any kind numbers."""
+"""Meaning of an array: its numbers become bytes of images, or labels, or an error with a cure."""
 
 import math
 from typing import Any
