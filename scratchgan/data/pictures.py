@@ -13,9 +13,8 @@ SUFFIXES = (
 )  # fmt: skip
 # Pictures that are not taken; whoever has them is told so.
 OTHER_SUFFIXES = (
-    ".arw", ".avif", ".cr2", ".cr3", ".dcm", ".dng", ".exr", ".hdr", ".heic", ".heif", ".ico",
-    ".j2k", ".jp2", ".jxl", ".nef", ".pbm", ".pcx", ".pgm", ".pnm", ".ppm", ".psd", ".raw", ".svg",
-    ".tga", ".xcf",
+    ".arw", ".avif", ".cr2", ".dng", ".exr", ".hdr", ".heic", ".heif", ".ico", ".j2k", ".jp2",
+    ".jxl", ".nef", ".pbm", ".pgm", ".pnm", ".ppm", ".psd", ".raw", ".svg", ".tga",
 )  # fmt: skip
 # Without this list Pillow tries every format it knows, down to PostScript, whatever the suffix is.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
