@@ -48,8 +48,8 @@ def load_folder(
     Where every picture lies in one of two or more subfolders, as in ``root/cat/1.png``, the
     subfolders are classes. Their sorted names are numbered 0, 1, ...; deeper folders do not count.
 
-    Files that are damaged, are no images, or have more than `MAX_PIXELS` pixels are left out. A
-    line on stderr names them, another one the pictures of other kinds.
+    Files that are damaged, are no images, or have more than `MAX_PIXELS` pixels or 16 bits a colour
+    are left out. A line on stderr names them, another one the pictures of other kinds.
 
     The first call decodes every file once and writes the array into the cache. Later calls only
     open it there. If a file was added, removed or changed, the array is made anew and replaced.
@@ -123,7 +123,7 @@ def load_folder(
         print(f"scratchgan: {path}: {said}: {_some(skipped)}", file=sys.stderr)
     if bad:
         said = f"left out {len(bad)} of {len(states)} files"
-        why = f"unreadable or of more than {MAX_PIXELS} pixels"
+        why = f"unreadable, or of more than {MAX_PIXELS} pixels or 16 bits a colour"
         print(f"scratchgan: {path}: {said}, {why}: {_some(bad)}", file=sys.stderr)
     for name in bad:
         del states[name]
