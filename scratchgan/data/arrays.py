@@ -58,8 +58,8 @@ def as_dataset(
         if where.suffix.lower() in (".npy", ".npz"):
             data = load_images(where)
         else:
-            sizes = {"size": size, "channels": channels}
-            data = load_folder(where, **{k: v for k, v in sizes.items() if v is not None})
+            side, C = 64 if size is None else size, 3 if channels is None else channels
+            data = load_folder(where, side, C)
     elif isinstance(images, Dataset):
         data = images
     elif isinstance(images, tuple) and len(images) in (2, 3):

@@ -177,7 +177,7 @@ def _write(file, key, folder, names, shape, workers):
     remove_leftovers(file.parent, age=DAY)  # younger ones may be another process's work
     needed, free = math.prod(shape), shutil.disk_usage(file.parent).free
     if free < needed:
-        cure = "choose a smaller size, or a folder on another disk with XDG_CACHE_HOME or cache="
+        cure = "choose a smaller `size=`, or a folder on another disk with XDG_CACHE_HOME or cache="
         lack = f"{folder} needs {needed:,} bytes, and {free:,} are free"
         raise DataError(f"{file.parent}: {lack}; {cure}")
     print(f"scratchgan: {folder}: decoding into {file}, {needed:,} bytes", file=sys.stderr)

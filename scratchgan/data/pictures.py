@@ -34,7 +34,7 @@ def find_pictures(folder: Path) -> tuple[list[str], list[str]]:
         `SUFFIXES`, and of the rest. A subfolder that cannot be listed counts as a picture, like
         a file that cannot be read.
     """
-    entered, found, others = set(), [], []
+    entered, found, others = set(), list[str](), list[str]()
 
     def keep(error):
         found.append(error.filename or folder)

@@ -506,9 +506,10 @@ def test_every_way_to_say_transparent(put, colour_type, depth, clear, opaque, rg
 
 
 def test_a_gif_is_transparent_where_it_says_so(put):
-    for i, colours in enumerate(([*RED, *BLUE], [0, 0, 0, 1, 1, 1])):  # colours, and greys
-        picture = Image.new("P", (32, 32), 0)
-        picture.putpalette(colours)
+    for i, mode in enumerate("PL"):  # colours; and a palette of all greys, which Pillow reads as L
+        picture = Image.new(mode, (32, 32), 0)
+        if mode == "P":
+            picture.putpalette([*RED, *BLUE])
         picture.paste(1, (16, 0, 32, 32))
         put.write(f"{i}.gif", picture, transparency=1, optimize=False)
         put.write(f"{i + 2}.gif", picture, optimize=False)
