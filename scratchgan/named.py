@@ -110,22 +110,19 @@ def _run(path, target):
     finally:
         sys.path[:] = search
         del sys.modules[str(path)]
-        neighbours = _found_in(path.parent, set(sys.modules) - known)
-        for name in set(sys.modules) - known:
+        new = set(sys.modules) - known
+        neighbours = {name for name in new if "." not in name and _lies_in(path.parent, name)}
+        for name in new:
             if name.partition(".")[0] in neighbours:
                 del sys.modules[name]
     return vars(module)
 
 
-def _found_in(folder, names):
-    """Return those modules, by their names, that are files or packages right in a folder."""
-    files = {name: getattr(sys.modules[name], "__file__", None) or "" for name in names}
-    places = {name: Path(file).resolve().parents for name, file in files.items() if file}
-    return {
-        name
-        for name, (place, *above) in places.items()
-        if folder == place or ("__init__" in files[name] and folder in above[:1])
-    }
+def _lies_in(folder, name):
+    """Return True if a module is a file, or a package, right in a folder."""
+    module = sys.modules[name]
+    place = [*getattr(module, "__path__", ()), getattr(module, "__file__", None)][0]
+    return place is not None and Path(place).resolve().parent == folder
 
 
 def _place(error, folder):

@@ -13,7 +13,7 @@ import numpy as np
 from .. import gradcheck, layers
 from ..catalogue import layer_cases, loss_cases, network_cases, penalty_cases
 from ..layers import Layer, ShapeError
-from .named import load_named
+from ..named import load_named
 
 KIND = "a layer, or the names of two functions, FORWARD,BACKWARD or F,DF"
 

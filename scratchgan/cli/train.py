@@ -199,13 +199,15 @@ def _images(options):
             given = ", ".join(f"--{name}" for name in own)
             raise ValueError(f"{given}: expected no --model, got {options.model}")
         shape = _networks(options).pair.image_shape
+    net = {**DCGAN, **own}
+    if options.size and not options.model:  # before any picture is decoded
+        dcgan_name(options.size, options.channels or 3, **net)
     size, channels = (shape[0], shape[-1]) if shape else (None, None)
     size, channels = options.size or size, options.channels or channels
     data = as_dataset(options.images, size=size, channels=channels)
     H, W, C = data.images.shape[1:]
     if not options.model:
-        name = dcgan_name(H, C, **{**DCGAN, **own}) if own else default_model((H, W, C))
-        options.model = name
+        options.model = dcgan_name(H, C, **net) if own else default_model((H, W, C))
     return data
 
 

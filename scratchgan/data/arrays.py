@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from ..files import PathLike
 from .base import DataError, Dataset, open_data, read_payload
 from .folder import load_folder
 from .meaning import as_images, as_labels
-from .pictures import SUFFIXES
 
 HEADER_BYTES = 1 << 14  # longer than any header that NumPy agrees to parse
 # What others call images and their labels; of a file with a test set beside, the training set.
@@ -33,7 +33,8 @@ def as_dataset(
     ----------
     images : array-like, path-like, Dataset or tuple
         An array as `as_images` takes it; the path of a folder, for `load_folder`, or of a file,
-        for `load_images`; or a tuple (images, labels) or (images, labels, name), as a `Dataset` is.
+        for `load_images`; a tuple (images, labels) or (images, labels, name), as a `Dataset` is; or
+        a dict of arrays with the names of an `.npz` file's.
     labels : array-like, optional
         As `as_labels` takes them; they replace those of the file, folder or tuple.
     name : str
@@ -51,21 +52,32 @@ def as_dataset(
     DataError
         If the images or labels have no clear meaning, or are of another size.
     """
+    where = "images"
     if isinstance(images, str | os.PathLike):
-        pictures = os.path.isdir(images) or Path(images).suffix.lower() in SUFFIXES
-        data = load_folder(images, size or 64, channels or 3) if pictures else load_images(images)
+        where = Path(images).expanduser()
+        if where.suffix.lower() in (".npy", ".npz"):
+            data = load_images(where)
+        else:
+            side, C = 64 if size is None else size, 3 if channels is None else channels
+            data = load_folder(where, side, C)
+    elif isinstance(images, Dataset):
+        data = images
     elif isinstance(images, tuple) and len(images) in (2, 3):
-        data = images if isinstance(images, Dataset) else Dataset(*(*images, name)[:3])
+        data = Dataset(*(*images, name)[:3])
+    elif isinstance(images, Mapping):
+        pixels, numbers = _choose(images.keys(), where)
+        data = Dataset(images[pixels], images.get(numbers), name)
     else:
         data = Dataset(images, None, name)
-    pixels = as_images(data.images)
-    H, W, C = pixels.shape[1:]
-    if size not in (None, H) or size not in (None, W) or channels not in (None, C):
-        wanted = f"size {size or 'any'} and {channels or 'any'} channels"
-        raise DataError(f"{data.name}: expected images of {wanted}, got {H}x{W}x{C}")
-    classes = data.classes if labels is None else None
-    labels = data.labels if labels is None else labels
-    checked = Dataset(pixels, None if labels is None else as_labels(labels, len(pixels)), data.name)
+    pixels = as_images(data.images, where)
+    H, W, C = shape = pixels.shape[1:]
+    wanted = size or H, size or W, channels or C
+    if shape != wanted:
+        raise DataError(f"{where}: expected images of shape {wanted}, got {shape}")
+    labels, classes = (data.labels, data.classes) if labels is None else (labels, None)
+    if labels is not None:
+        labels = as_labels(labels, len(pixels), "labels")
+    checked = Dataset(pixels, labels, data.name)
     checked.digest, checked.classes = data.digest, classes
     return checked
 
@@ -73,15 +85,15 @@ def as_dataset(
 def load_images(path: PathLike) -> Dataset:
     """Load images, and labels if there are any, from a `.npy` or `.npz` file.
 
-    The first bytes decide which of the two it is. An `.npz` file gives the array `images`, or the
-    only array other than `labels`. Nothing is ever unpickled.
+    The first bytes decide which of the two it is. An `.npz` file gives the array `images`, or
+    `train_images`, `x_train`, `X_train`, `x`, `X` or `data`, or the only array that has no name
+    of labels, which are `labels`, `train_labels`, `y_train`, `y` and `target`. Where several could
+    be meant, the error lists them. Nothing is ever unpickled.
 
     Parameters
     ----------
     path : path-like
-        Images (N, H, W) or (N, H, W, C) with C from 1 to 4: uint8, or floats in [0, 1] or
-        [-1, 1], which become uint8: ``round(255 x)`` where no value is negative, else
-        ``round(127.5 (x + 1))``. Labels (N,): integers of 0 to 255.
+        Images as `as_images` takes them, and labels as `as_labels` does.
 
     Returns
     -------
@@ -120,18 +132,15 @@ def _read_npz(file, path):
         return read(images), read(labels) if labels else None
 
 
-def _choose(names, path):
-    """Return the names of the images and of their labels; None for no labels."""
+def _choose(names, where):
+    """Return the names of the images and of their labels, or None, among those of arrays."""
     others = names - LABELS
     images = others if len(others) == 1 else {"images"} & names or PAIRS.keys() & names
-    if len(images) == 1:
-        labels = PAIRS.get(min(images), set()) & names
-        if images == others and not labels:
-            labels = LABELS & names
-        if len(labels) < 2:
-            return min(images), min(labels, default=None)
-    wanted = "an array 'images' and perhaps one of 'labels'"
-    raise DataError(f"{path}: expected {wanted}, got {sorted(names)}")
+    labels = PAIRS.get(min(images, default=""), set()) & names or LABELS & names
+    if len(images) != 1 or len(labels) > 1:
+        cure = "labels may be called 'labels'"
+        raise DataError(f"{where}: expected an array 'images', got {sorted(names)}; {cure}")
+    return *images, *(labels or [None])
 
 
 def _read_npy(stream, name):

@@ -8,7 +8,9 @@ import os
 import shutil
 import sys
 import warnings
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +18,16 @@ from tqdm import tqdm
 
 from ..files import PathLike, remove_leftovers, write_atomically
 from .base import DataError, Dataset
+from .meaning import as_labels
 from .mnist import cache_dir
-from .pictures import MAX_PIXELS, SUFFIXES, decode, find_pictures
+from .pictures import MAX_PIXELS, OTHER_SUFFIXES, SUFFIXES, decode, find_pictures
 
 VERSION = 1  # of the cache: add one whenever `decode` changes a pixel
 WORKERS = min(8, os.cpu_count() or 1)  # at most 8: each may hold a picture of 256 MB
 AT_ONCE = 128  # files given to the threads at a time: bounds the images in memory
 BAR_AFTER = 1.0  # seconds
 DAY = 86_400.0  # seconds
+WANTED = f"expected at least one image ({', '.join(SUFFIXES)} of at most {MAX_PIXELS} pixels)"
 # Errors that say something about a file. Others are of the disk or the network, and may pass.
 OF_FILES = None, errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ELOOP
 
@@ -34,15 +38,18 @@ def load_folder(
 ) -> Dataset:  # fmt: skip
     """Load the images of a folder and its subfolders as one array, which stays on the disk.
 
-    PNG, JPEG, WebP and BMP files are taken by their suffix, in the order of their relative paths.
-    Hidden ones are skipped, links are followed, and each folder is entered once. A picture is
-    turned as its EXIF data says, cut to the square in its middle, and resized. Transparent parts
-    become white, because drawings without a background are mostly dark. 16-bit grey is scaled to 8
-    bits, colours become grey (ITU-R 601) where one channel is asked for, and an animation gives
-    its first frame.
+    PNG, JPEG, WebP, BMP, GIF and TIFF files are taken by their suffix, in the order of their
+    relative paths. Hidden ones are skipped, links are followed, and each folder is entered once. A
+    picture is turned as its EXIF data says, cut to the square in its middle, and resized.
+    Transparent parts become white, because drawings without a background are mostly dark. 16-bit
+    grey is scaled to 8 bits, colours become grey (ITU-R 601) where one channel is asked for, and an
+    animation gives its first frame.
 
-    Files that are damaged, are no images, or have more than `MAX_PIXELS` pixels are left out. A
-    line on stderr names them.
+    Where every picture lies in one of two or more subfolders, as in ``root/cat/1.png``, the
+    subfolders are classes. Their sorted names are numbered 0, 1, ...; deeper folders do not count.
+
+    Files that are damaged, are no images, or have more than `MAX_PIXELS` pixels or 16 bits a colour
+    are left out. A line on stderr names them, another one the pictures of other kinds.
 
     The first call decodes every file once and writes the array into the cache. Later calls only
     open it there. If a file was added, removed or changed, the array is made anew and replaced.
@@ -64,8 +71,9 @@ def load_folder(
     Returns
     -------
     Dataset
-        Read-only, memory-mapped images (N, size, size, channels) without labels, named after the
-        folder. `digest` is made of the names and lengths of the files and the array's shape.
+        Read-only, memory-mapped images (N, size, size, channels), named after the folder. `labels`
+        and the attribute `classes`, their names, are None where there are no classes. `digest` is
+        made of the names and lengths of the files and the array's shape.
 
     Raises
     ------
@@ -80,9 +88,17 @@ def load_folder(
         got = f"size {size}, channels {channels}, workers {workers}"
         raise ValueError(f"load_folder: expected size and workers >= 1, channels 1 or 3, got {got}")
     folder = Path(path).absolute()
+    if folder.is_file():
+        kind = "picture" if folder.suffix.lower() in SUFFIXES + OTHER_SUFFIXES else "file"
+        raise DataError(f"{path} is a {kind}; expected a folder of pictures, as {folder.parent}")
     if not folder.is_dir():
         raise DataError(f"{path}: no such folder; expected a folder of images")
-    states = {name: _state(folder / name) for name in find_pictures(folder)}
+    names, others = find_pictures(folder)
+    if not names:
+        kinds = Counter(Path(name).suffix.lower() or "no suffix" for name in others)
+        found = ", ".join(f"{kind} ({count})" for kind, count in kinds.most_common(8))
+        raise DataError(f"{folder}: {WANTED}; got none{found and '; other files: ' + found}")
+    states = {name: _state(folder / name) for name in names}
     place, key = (
         _hash(repr((os.path.realpath(folder), size, channels))),
         _hash(repr((VERSION, states))),
@@ -92,18 +108,44 @@ def load_folder(
     try:
         images, bad = _read(file, key, shape)
     except (OSError, ValueError, EOFError, LookupError, TypeError):  # not there, old, or damaged
-        _write(file, key, folder, list(states), shape, workers)
+        try:
+            _write(file, key, folder, names, shape, workers)
+        except OSError as error:
+            with suppress(OSError):
+                file.unlink()
+            cure = "choose a folder on another disk with XDG_CACHE_HOME or cache="
+            why = f"{error.strerror or error}; nothing of the decoded pictures is kept; {cure}"
+            raise OSError(error.errno, why, error.filename or str(file)) from error
         images, bad = _read(file, key, shape)
+    skipped = [name for name in others if name.lower().endswith(OTHER_SUFFIXES)]
+    if skipped:
+        said = f"skipped {len(skipped)} pictures of other kinds than {', '.join(SUFFIXES)}"
+        print(f"scratchgan: {path}: {said}: {_some(skipped)}", file=sys.stderr)
     if bad:
         said = f"left out {len(bad)} of {len(states)} files"
-        why = f"unreadable or of more than {MAX_PIXELS} pixels"
+        why = f"unreadable, or of more than {MAX_PIXELS} pixels or 16 bits a colour"
         print(f"scratchgan: {path}: {said}, {why}: {_some(bad)}", file=sys.stderr)
     for name in bad:
         del states[name]
     about = repr(images.shape) + "".join(f"{name}\0{state[0]}\0" for name, state in states.items())
-    dataset = Dataset(images, None, folder.name)
-    dataset.digest = _hash(about)
+    labels, classes = _classes(list(states), path)
+    dataset = Dataset(images, labels, folder.name)
+    dataset.digest, dataset.classes = _hash(about), classes
     return dataset
+
+
+def _classes(names, path):
+    """Return the labels of pictures by their outermost folders, and the names of these."""
+    tops = [name.partition("/")[0] for name in names if "/" in name]
+    numbers = {top: i for i, top in enumerate(sorted(set(tops)))}
+    if len(numbers) < 2:
+        return None, None
+    if len(tops) < len(names):
+        alone = [name for name in names if "/" not in name]
+        said = f"no labels, for {len(alone)} pictures lie outside of the {len(numbers)} subfolders"
+        print(f"scratchgan: {path}: {said}: {_some(alone)}", file=sys.stderr)
+        return None, None
+    return as_labels([numbers[top] for top in tops], len(names), path), list(numbers)
 
 
 def _hash(text):
@@ -135,11 +177,10 @@ def _write(file, key, folder, names, shape, workers):
     remove_leftovers(file.parent, age=DAY)  # younger ones may be another process's work
     needed, free = math.prod(shape), shutil.disk_usage(file.parent).free
     if free < needed:
-        cure = "choose a smaller size, or a folder on another disk with XDG_CACHE_HOME or cache="
+        cure = "choose a smaller `size=`, or a folder on another disk with XDG_CACHE_HOME or cache="
         lack = f"{folder} needs {needed:,} bytes, and {free:,} are free"
         raise DataError(f"{file.parent}: {lack}; {cure}")
-    if names:
-        print(f"scratchgan: {folder}: decoding into {file}, {needed:,} bytes", file=sys.stderr)
+    print(f"scratchgan: {folder}: decoding into {file}, {needed:,} bytes", file=sys.stderr)
     bad = []
 
     def load(name):
@@ -166,9 +207,7 @@ def _write(file, key, folder, names, shape, workers):
                         out.write(image)
                     bar.update()
         if len(bad) == len(names):
-            kinds = f"{', '.join(SUFFIXES)} of at most {MAX_PIXELS} pixels"
-            got = f"got only unreadable files: {_some(bad)}" if bad else "got none"
-            raise DataError(f"{folder}: expected at least one image ({kinds}); {got}")
+            raise DataError(f"{folder}: {WANTED}; got only unreadable files: {_some(bad)}")
 
     write_atomically(file, write)
     about = json.dumps({"key": key, "bad": bad}).encode()

@@ -1,6 +1,7 @@
-"""What an array means: images of any type and layout become bytes, labels of any kind numbers."""
+"""Meaning of an array: its numbers become bytes of images, or labels, or an error with a cure."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from .base import DataError
 from .batches import to_uint8
 
+NUMBERS = "buif"  # the kinds of dtype that are numbers
 AT_ONCE = 1 << 22  # numbers converted at a time: bounds the copies in memory
 DARK = 16  # whole numbers up to here may be grey levels of 1 to 4 bits as well as bytes
 
@@ -40,12 +42,7 @@ def as_images(images: Any, where: object = "images") -> np.ndarray:
     DataError
         If two meanings are possible or none; the message says how to choose one.
     """
-    array = _to_array(images, where)
-    if array.dtype.kind not in "buif":
-        raise DataError(f"{where}: expected numbers, got {array.dtype} of shape {array.shape}")
-    array = _channels_last(array, where)  # (N, H, W, C)
-    if array.dtype == bool:
-        return array.view(np.uint8) * np.uint8(255)
+    array = _channels_last(_to_array(images, where), where)  # (N, H, W, C)
     convert = _conversion(array, where)
     if convert is None:
         return array if array.flags.c_contiguous else np.ascontiguousarray(array)
@@ -79,65 +76,64 @@ def as_labels(labels: Any, count: int, where: object = "labels") -> np.ndarray:
         If they are something else, or not as many as the images.
     """
     array = _to_array(labels, where)
-    got = f"{array.dtype} of shape {array.shape}"
-    if array.dtype.kind in "OSUT":
-        cure = "np.unique(labels, return_inverse=True)[1] numbers the names"
-        raise DataError(f"{where}: expected numbers, got {got}; {cure}")
-    if array.dtype.kind not in "buif" or array.ndim not in (1, 2) or len(array) != count:
-        raise DataError(f"{where}: expected {count} labels, one for each image, got {got}")
-    if array.ndim == 2 and array.shape[1] != 1:
-        if not (((array == 0) | (array == 1)).all() and (array.sum(1) == 1).all()):
-            raise DataError(f"{where}: expected (N,), or (N, K) of one 1 a row, got {got}")
-        array = array.argmax(1)
-    array = array.reshape(-1)
-    low, high = array.min(), array.max()
-    if not (0 <= low <= high < 1 << 16 and (np.rint(array) == array).all()):
-        raise DataError(
-            f"{where}: expected whole numbers of 0 to 65535, got {got} from {low} to {high}"
-        )
-    return array.astype(np.uint8 if high < 256 else np.uint16)
+    got, numbers = f"{array.dtype} of shape {array.shape}", array.dtype.kind in NUMBERS
+    if numbers and array.ndim == 2 and array.shape[1] > 1:
+        bits = ((array == 0) | (array == 1)).all()
+        array = array.argmax(1) if bits and (array.sum(1) == 1).all() else array
+    if numbers and array.shape in ((count,), (count, 1)):
+        low, high = array.min().item(), array.max().item()  # float16 does not reach 65535
+        if 0 <= low <= high < 1 << 16 and (np.rint(array) == array).all():
+            return array.reshape(-1).astype(np.uint8 if high < 256 else np.uint16)
+        got += f" from {low} to {high}"
+    cure = "" if numbers else "; np.unique(labels, return_inverse=True)[1] numbers names"
+    wanted = f"{count} labels, whole numbers of 0 to {(1 << 16) - 1} or rows with a single 1"
+    raise DataError(f"{where}: expected {wanted}, got {got}{cure}")
 
 
 def _to_array(value, where):
-    """Return a value as an array; a memory map stays one."""
-    if isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray):
+    """Return a value as an array of the same memory where that is possible."""
+    if isinstance(value, np.memmap):
         return value
-    if not isinstance(value, list | tuple) and not hasattr(value, "__array__"):
-        raise DataError(f"{where}: expected an array, got {type(value).__name__}")
-    modes = {getattr(x, "mode", None) for x in value} if isinstance(value, list | tuple) else set()
-    if modes - {None, "1", "L", "LA", "RGB", "RGBA"}:
-        cure = "give np.stack([picture.convert('RGB') for picture in pictures])"
-        raise DataError(f"{where}: expected pictures in RGB or grey, got modes {modes}; {cure}")
+    if isinstance(value, Sequence):
+        # Of Pillow's pictures NumPy would take the numbers of a palette for shades.
+        modes = {x.mode for x in value if hasattr(x, "getpalette")} - {"1", "L", "RGB", "RGBA"}
+        if modes:
+            cure = "use picture.convert('RGB')"
+            raise DataError(f"{where}: expected pictures in grey or RGB, got mode {modes}; {cure}")
+    elif not hasattr(value, "__array__"):
+        raise DataError(f"{where}: expected an array or a list, got {type(value).__name__}")
     try:
         return np.asarray(value)
-    # For objects of other libraries, on other devices, or of unequal shapes.
+    # Other libraries raise what they like, for arrays on a GPU among others.
     except Exception as error:
-        shapes = sorted({str(np.shape(x)) for x in value if hasattr(x, "shape")})[:3]
-        got = f"shapes {', '.join(shapes)}" if len(shapes) > 1 else f"{error}"
-        raise DataError(f"{where}: expected equal arrays that NumPy can read: {got}") from error
+        raise DataError(
+            f"{where}: expected arrays of one shape that NumPy can read: {error}"
+        ) from error
 
 
 def _channels_last(array, where):
     """Return a view (N, H, W, C)."""
-    shape, k = array.shape, math.isqrt(array.shape[-1] if array.ndim == 2 else 0)
-    wanted = f"{where}: expected images (N, H, W) or (N, H, W, C) with C from 1 to 4"
-    if array.size == 0:
-        raise DataError(f"{wanted} and at least one number, got shape {shape}")
-    if array.ndim == 2 and k > 1 and k * k == shape[1] != shape[0]:
-        return array.reshape(-1, k, k, 1)
-    cure = ""
-    if array.ndim == 3 and (shape[2] not in (1, 3) or shape[2] >= shape[1]):
-        return array[..., None]
-    if array.ndim == 4 and shape[3] <= 4:
-        return array
-    if array.ndim == 4 and shape[1] <= 4:
-        return array.transpose(0, 2, 3, 1)
-    if array.ndim == 3 or (array.ndim == 2 and k * k == shape[1]):
-        cure = "; one image alone becomes a batch by images[None]"
-    elif array.ndim == 2 and shape[1] == 3 * (k := math.isqrt(shape[1] // 3)) ** 2 and k > 1:
-        cure = f"; rows of colours: images.reshape(-1, {k}, {k}, 3), or (-1, 3, {k}, {k})"
-        cure += " if all reds come first"
-    raise DataError(f"{wanted}, got shape {shape}{cure}")
+    shape, cure = array.shape, ""
+    if array.dtype.kind in NUMBERS and array.size:
+        if len(shape) == 2:
+            side, third = math.isqrt(shape[1]), math.isqrt(shape[1] // 3)
+            # As many rows as columns may be one image, not N of them.
+            if side > 1 and side**2 == shape[1] != shape[0]:
+                return array.reshape(-1, side, side, 1)
+            if third > 1 and 3 * third**2 == shape[1]:
+                cure = f"; images.reshape(-1, {third}, {third}, 3) if the colours of a pixel are "
+                cure += f"neighbours, (-1, 3, {third}, {third}) if not"
+        if len(shape) == 3 and not (shape[2] in (1, 3, 4) and shape[2] < shape[1]):
+            return array[..., None]
+        if len(shape) == 4 and shape[3] <= 4:
+            return array
+        if len(shape) == 4 and shape[1] <= 4:
+            return array.transpose(0, 2, 3, 1)
+        if len(shape) in (2, 3) and not cure:
+            cure = "; images[None] if it is one image"
+    wanted = "images (N, H, W) or (N, H, W, C) with C from 1 to 4"
+    wanted = wanted if array.dtype.kind in NUMBERS else "numbers"
+    raise DataError(f"{where}: expected {wanted}, got {array.dtype} of shape {shape}{cure}")
 
 
 def _conversion(array, where):
@@ -146,28 +142,27 @@ def _conversion(array, where):
     if small and any((array[part] > 1).any() for part in _parts(array)):  # most stop at once
         return None
     low, high = array.min(), array.max()
-    got = f"{array.dtype} from {low} to {high}"
+    if array.dtype == bool:
+        return lambda x: 255 * x.astype(np.uint8)
     if floats and 0 <= low <= high <= 1:
         return lambda x: to_uint8(2 * x - 1)
     if floats and -1 <= low < -0.5 and high <= 1:
         return to_uint8
-    bytes_ = 0 <= low <= high <= 255
-    if bytes_ and all((np.rint(array[part]) == array[part]).all() for part in _parts(array)):
+    in_bytes = 0 <= low <= high <= 255
+    if in_bytes and all((np.rint(array[part]) == array[part]).all() for part in _parts(array)):
         if not 0 < high <= (1 if small else DARK):
             return lambda x: x.astype(np.uint8)
-        cure = f"images / {high} makes {high} white"
-    elif bytes_:
-        cure = "np.rint(images).astype('uint8') makes bytes"
-    elif -0.5 <= low < 0 and high <= 1:
-        cure = (
-            "black may be 0: np.clip(images, 0, 1), or -0.5: images + 0.5, or -1: to_uint8(images)"
-        )
-    elif floats and np.isnan(low):
-        cure = "some are NaN, which no picture holds"
+        cure = f"images / {high} if {high} is white"
+    elif low >= -0.5 and high <= (1 if low < 0 else 2):
+        cure = "np.clip(images, 0, 1) if 0 is black, images + 0.5 if -0.5 is"
+    elif in_bytes:
+        cure = f"np.rint(images).astype('uint8') if 255 is white, images / {high} if {high} is"
+    elif np.isnan(low):
+        cure = "NaN is no colour"
     else:
-        cure = "scale them, as images / 65535 does for 16 bits"
-    wanted = "expected the bytes 0 to 255, or floats in [0, 1] or [-1, 1]"
-    raise DataError(f"{where}: {wanted}, got {got}; {cure}")
+        cure = "scale them, as images / 65535 for 16 bits"
+    wanted = "the bytes 0 to 255, or floats in [0, 1] or [-1, 1]"
+    raise DataError(f"{where}: expected {wanted}, got {array.dtype} from {low} to {high}; {cure}")
 
 
 def _parts(array):

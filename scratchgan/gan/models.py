@@ -137,15 +137,21 @@ def dcgan28_discriminator(ask: DiscriminatorOptions = PLAIN) -> Layer:
     )  # fmt: skip
 
 
+# The sides of a DCGAN's images, and where each of them starts in G and ends in D.
+STARTS = {s * 2**k: s for k in range(2, 7) for s in (4, 5, 6, 7) if s * 2**k <= 256}
+
+
 def dcgan(
     size: int = 64, channels: int = 3, width: int = 64, upsample: bool = False, dropout: float = 0.0
 ) -> Model:
-    """Return the DCGAN for square images of 16, 32, 64, 128 or 256 pixels.
+    """Return the DCGAN for square images of 16 to 256 pixels a side.
+
+    Both networks halve or double the side; the smallest is 4, 5, 6 or 7, such as 7 for 28 = 7*2*2.
 
     Parameters
     ----------
     size : int
-        H and W of the images.
+        H and W of the images: 4, 5, 6 or 7 times a power of two, from 16 to 256.
     channels : int
         C of the images.
     width : int
@@ -165,14 +171,18 @@ def dcgan(
     ValueError
         Another size, less than one channel, or a dropout outside [0, 1).
     """
-    if size not in (16, 32, 64, 128, 256):
-        raise ValueError(f"dcgan: expected a size of 16, 32, 64, 128 or 256, got size {size}")
+    if size not in STARTS:
+        below, above = [s for s in STARTS if s < size], [s for s in STARTS if s > size]
+        near = " or ".join(map(str, below[-1:] + above[:1]))
+        wanted = "a size of 16 to 256 that is 4, 5, 6 or 7 times a power of two"
+        raise ValueError(f"dcgan: expected {wanted}, such as {near}, got size {size}")
     if width < 1 or channels < 1:
         raise ValueError(f"dcgan: expected 1 or more, got width {width} and {channels} channels")
     if not 0 <= dropout < 1:
         raise ValueError(f"dcgan: expected 0 <= dropout < 1, got dropout {dropout}")
-    # Channels at each size that D halves to: from size / 2 down to 4.
-    widths = [width * min(2**i, 8) for i in range(size.bit_length() - 3)]
+    start = STARTS[size]
+    # Channels at each size that D halves to: from size / 2 down to the start.
+    widths = [width * min(2**i, 8) for i in range(8) if size // 2**i > start]
 
     def double(c_in, c_out, bias=False):
         if upsample:
@@ -181,7 +191,8 @@ def dcgan(
 
     def generator():
         layers = [Reshape((1, 1, 100))]
-        layers += [ConvTranspose2D(100, widths[-1], kernel=4, bias=False, init=SMALL)]  # 4x4
+        # (N, start, start, widths[-1])
+        layers += [ConvTranspose2D(100, widths[-1], kernel=start, bias=False, init=SMALL)]
         for c_in, c_out in pairwise(reversed(widths)):
             layers += [BatchNorm(c_in), ReLU(), *double(c_in, c_out)]
         layers += [BatchNorm(widths[0]), ReLU(), *double(widths[0], channels, bias=True), Tanh()]
@@ -195,7 +206,7 @@ def dcgan(
             layers += [Dropout(dropout)] if dropout else []
             layers += [Conv2D(c_in, c_out, bias=ask.bias, **HALVE)]
             layers += [*ask.normalise(side, side, c_out), LeakyReLU(0.2)]
-        last = Conv2D(ask.features(widths[-1]), ask.outputs, kernel=4, init=SMALL)  # side is 4
+        last = Conv2D(ask.features(widths[-1]), ask.outputs, kernel=start, init=SMALL)
         return ask.network(*layers, *ask.std_channel(), last=[last, Flatten()])
 
     return Model(generator, discriminator, 100, (size, size, channels))

@@ -1,7 +1,7 @@
 import pytest
 
 from scratchgan.__main__ import main
-from scratchgan.cli.named import load_named
+from scratchgan.named import load_named
 
 LAYERS = """
 import numpy as np

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scratchgan.data import DataError, load_images
+from scratchgan.data import DataError, as_dataset, load_images
 
 REAL = os.environ.get("SCRATCHGAN_DATA")
 RGB = np.arange(4 * 5 * 6 * 3).reshape(4, 5, 6, 3).astype(np.uint8)
@@ -128,16 +128,15 @@ def test_version_2_header(tmp_path):
     [
         (RGB[0, 0], "expected images .*shape"),
         (RGB[..., None], "expected numbers of 1 to 4 dimensions"),
-        (RGB.transpose(0, 3, 1, 2), r"expected .*C from 1 to 4, got shape \(4, 3, 5, 6\)"),
+        (RGB.reshape(4, 1, 5, 18, 1)[:, 0].repeat(5, 3), r"C from 1 to 4, got .* \(4, 5, 18, 5\)"),
         (RGB[:0], "at least 1"),
         (RGB[:, :0], "at least 1"),
         (np.uint8(3), "expected numbers of 1 to 4 dimensions"),
-        (RGB.astype(np.int64), "expected uint8.*got int64 from 0 to 255"),
-        (RGB.astype(np.float32), r"expected .*\[0, 1\].*got float32 from 0.0 to 255.0"),
+        (RGB.astype(np.int64) + 1, "expected the bytes 0 to 255.*got int64 from 1 to 256"),
+        (RGB + np.float32(0.5), r"expected .*\[0, 1\].*got float32 from 0.5 to 255.5"),
         (np.where(RGB == 9, np.nan, 0), "from nan to nan"),
         (np.where(RGB == 9, np.inf, 0), "from 0.0 to inf"),
         (np.where(RGB == 9, -1.01, 0), "from -1.01 to 0.0"),
-        (RGB > 5, "expected numbers .*bool of shape"),
         (RGB.astype(complex), "expected numbers .*complex128 of shape"),
         (RGB.astype("S3"), "expected numbers"),
         (np.zeros((4, 5, 6), [("r", "u1"), ("g", "u1")]), "expected numbers"),
@@ -190,9 +189,47 @@ def test_a_missing_key_names_those_found(save, arrays):
     refuses(save(**arrays), rf"expected an array 'images', got \{sorted(arrays)}")
 
 
-@pytest.mark.parametrize("labels", [LABELS[:3], LABELS + 1, LABELS - 1, LABELS / 2, RGB])
+@pytest.mark.parametrize("labels", [LABELS[:3], LABELS - 1, LABELS / 2, RGB])
 def test_labels_that_do_not_fit_are_named(save, labels):
-    refuses(save(images=RGB, labels=labels), "expected labels, 4 integers of 0 to 255, got .*")
+    refuses(save(images=RGB, labels=labels), "expected 4 labels, whole numbers of 0 to 65535.*got")
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "more"),
+    [
+        ("x_train", "y_train", ["x_test", "y_test"]),  # Keras's mnist.npz
+        ("X_train", "y_train", ["X_test", "y_test"]),
+        ("train_images", "train_labels", ["val_images", "val_labels", "test_images"]),  # MedMNIST
+        ("x", "y", []),
+        ("X", "y", []),
+        ("data", "target", ["mean"]),
+        ("data", "labels", []),
+        ("images", "target", ["data"]),  # scikit-learn's digits
+        ("arr_0", "arr_1", []),  # np.savez(file, images, labels)
+        ("images", "labels", ["x", "y", "z"]),
+        ("faces", "y", []),
+    ],
+)
+def test_the_names_that_others_give(save, images, labels, more):
+    arrays = {images: RGB, labels: LABELS} | {name: RGB[:1] for name in more}
+    for order in (arrays, dict(reversed(arrays.items()))):
+        data = load_images(save(**order))
+        np.testing.assert_array_equal(data.images, RGB)
+        np.testing.assert_array_equal(data.labels, LABELS)
+        data = as_dataset(order)
+        np.testing.assert_array_equal(data.images, RGB)
+        np.testing.assert_array_equal(data.labels, LABELS)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("x_train", "x"), ("a", "b", "y"), ("images", "y", "target"), ("arr_0", "arr_1", "arr_2"), ()],
+)
+def test_names_that_could_mean_several_things_are_listed(names):
+    arrays = dict.fromkeys(names, RGB)
+    wanted = rf"expected an array 'images', got \[{', '.join(map(repr, sorted(names)))}\]"
+    with pytest.raises(DataError, match=wanted):
+        as_dataset(arrays)
 
 
 def test_damaged_zip_is_named(save):

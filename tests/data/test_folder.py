@@ -44,6 +44,25 @@ def webp_header(width, height, kind=b"VP8X"):
     return b"RIFF" + struct.pack("<I", len(payload)) + payload
 
 
+def gif_header(screen, frame, disposal=0):
+    """A GIF file that claims sizes of its screen and of its first frame."""
+    head = b"GIF89a" + struct.pack("<HHBBB", *screen, 0, 0, 0)
+    head += b"!\xf9\x04" + bytes([disposal << 2, 0, 0, 0, 0])
+    return head + b"," + struct.pack("<HHHHB", 0, 0, *frame, 0) + b"\x02\x02\x4c\x01\0;"
+
+
+def tiff(size, data=b"", compression=1, tile=None, bits=8, kind=1, zero=1):
+    """A TIFF file of one grey strip or tile, written by hand."""
+    tags = {256: size[0], 257: size[1], 258: bits, 259: compression, 262: zero, 277: 1, 339: kind}
+    data = zlib.compress(data or bytes(1000)) if compression == 8 else data
+    places = (324, 325) if tile else (273, 279)
+    tags |= {322: tile[0], 323: tile[1]} if tile else {278: size[1]}
+    tags |= {places[0]: 8 + 2 + 12 * (len(tags) + 2) + 4, places[1]: len(data)}
+    entries = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in sorted(tags.items())]
+    head = b"II*\0" + struct.pack("<IH", 8, len(entries))
+    return head + b"".join(entries) + bytes(4) + data
+
+
 def encoded(picture, kind="PNG", **options):
     file = io.BytesIO()
     picture.save(file, kind, **options)
@@ -159,15 +178,17 @@ def test_order_is_that_of_relative_paths(put):
         "b.png", "a/z.JPG", "a/b/c.WebP", "a.png", "Z.bmp", "a-b/x.jpeg", "é.png", "10.png",
         "9.png",
     ]  # fmt: skip
+    others = ["a/x.heic", "notes.txt", "png"]
     for name in names:
         put.write(name, plain((20 * sorted(names).index(name), 0, 0)))
-    for name in (".hidden.png", ".cache/x.png", "a/.b/x.png", "notes.txt", "a/x.gif", "png"):
+    for name in (".hidden.png", ".cache/x.png", "a/.b/x.png", *others):
         (put() / name).parent.mkdir(parents=True, exist_ok=True)
         (put() / name).write_bytes(encoded(plain(GREEN)))
     reds = load(put(), size=8)[:, 0, 0, 0].astype(int)
     assert abs(reds - 20 * np.arange(9)).max() <= 3  # JPEG's colours are not exact
     found = pictures.find_pictures(put())
-    assert found == sorted(names) == [
+    assert found[1] == others
+    assert found[0] == sorted(names) == [
         "10.png", "9.png", "Z.bmp", "a-b/x.jpeg", "a.png", "a/b/c.WebP", "a/z.JPG", "b.png",
         "é.png",
     ]  # fmt: skip
@@ -218,14 +239,127 @@ def test_links(put, tmp_path_factory):
 def test_no_folder_and_no_images(put, tmp_path, capsys, caches):
     with pytest.raises(DataError, match=r"missing: no such folder; expected a folder of images"):
         load_folder(tmp_path / "missing")
-    put(a_png=plain(RED))
-    with pytest.raises(DataError, match=r"a\.png: no such folder"):
-        load_folder(tmp_path / "a.png")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"empty: expected at least one image \(.*\.webp .* none"):
         load_folder(tmp_path / "empty")
+    put.write("empty/.hidden", b"")
+    with pytest.raises(DataError, match=r"got none$"):
+        load_folder(tmp_path / "empty")
+    for name in ("a.HEIC", "b.heic", "sub/c.heic", "notes.txt", "Makefile"):
+        put.write(f"empty/{name}", b"")
+    wanted = r"got none; other files: \.heic \(3\), no suffix \(1\), \.txt \(1\)$"
+    with pytest.raises(DataError, match=wanted):
+        load_folder(tmp_path / "empty")
     assert not any(capsys.readouterr())
     assert not list(caches.glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("a.png", "picture"), ("a.HEIC", "picture"), ("a.npy", "file")]
+)
+def test_a_file_in_place_of_a_folder(put, tmp_path, name, kind):
+    put.write(name, encoded(plain(RED)))
+    wanted = rf"{name} is a {kind}; expected a folder of pictures, as {tmp_path}$"
+    with pytest.raises(DataError, match=wanted):
+        load_folder(tmp_path / name)
+
+
+def test_pictures_of_other_kinds_are_named_and_counted(put, capsys):
+    folder = put(a_png=plain(RED), b_txt=b"", c_HEIC=b"", d_avif=b"", sub__e_ppm=b"", _f_heic=b"")
+    for decoding in (1, 0):
+        data = load_folder(folder, size=8)
+        assert len(data.images) == 1 and data.labels is None
+        err = capsys.readouterr().err
+        assert err.count("\n") == 1 + decoding
+        assert "skipped 3 pictures of other kinds than .bmp, .gif, " in err
+        assert err.endswith(": 'c.HEIC', 'd.avif', 'sub/e.ppm'\n")
+    digest = data.digest
+    (folder / "c.HEIC").unlink()
+    assert load_folder(folder, size=8).digest == digest
+
+
+# Classes
+
+
+def test_subfolders_are_classes(put, capsys):
+    names = [
+        "dog/1.png",
+        "cat/2.png",
+        "cat/sub/3.png",
+        "dog/0.png",
+        "ant-eater/9.png",
+        "Zebra/1.png",
+    ]
+    for i, name in enumerate(names):
+        put.write(name, plain((i, 0, 0)))
+    put.write("empty/notes.txt", b"")
+    put.write(".hidden/1.png", plain(RED))
+    data = load_folder(put(), size=8)
+    assert data.classes == ["Zebra", "ant-eater", "cat", "dog"]
+    assert data.images[:, 0, 0, 0].tolist() == [5, 4, 1, 2, 3, 0]
+    assert data.labels.tolist() == [0, 1, 2, 2, 3, 3]
+    assert data.labels.dtype == np.uint8
+    assert len(data) == 3 and data[1] is data.labels
+    assert capsys.readouterr().err.count("\n") == 1
+    again = load_folder(put(), size=8)
+    assert again.labels.tolist() == data.labels.tolist() and again.classes == data.classes
+
+
+def test_classes_are_sorted_by_their_own_names(put):
+    """The paths sort otherwise: "a-b/1.png" comes before "a/1.png"."""
+    data = load_folder(put(a__1_png=plain(RED)), size=8)
+    assert data.labels is None
+    put.write("a-b/1.png", plain(BLUE))
+    data = load_folder(put(), size=8)
+    assert data.classes == ["a", "a-b"]
+    assert (data.images[0, 0, 0] == BLUE).all() and data.labels.tolist() == [1, 0]
+
+
+def test_one_subfolder_is_no_label(put, capsys):
+    for _ in range(2):
+        data = load_folder(put(cat__1_png=plain(RED), cat__sub__2_png=plain(BLUE)), size=8)
+        assert (data.labels, data.classes) == (None, None)
+        put(a_png=plain(RED))
+    assert "labels" not in capsys.readouterr().err
+
+
+def test_pictures_outside_of_the_classes_mean_no_labels(put, capsys):
+    folder = put(cat__1_png=plain(RED), dog__1_png=plain(BLUE), b_png=plain(RED), a_png=plain(RED))
+    for decoding in (1, 0):
+        data = load_folder(folder, size=8)
+        assert (data.labels, data.classes) == (None, None)
+        err = capsys.readouterr().err
+        assert err.count("\n") == 1 + decoding
+        said = "no labels, for 2 pictures lie outside of the 2 subfolders: 'a.png', 'b.png'"
+        assert err.endswith(f"{said}\n")
+
+
+def test_files_that_are_left_out_have_no_label(put, capsys):
+    folder = put(ant__1_png=b"", cat__1_png=plain(RED), cat__2_png=b"", dog__1_png=plain(BLUE))
+    put(z_png=b"")  # unreadable, hence not outside of the classes
+    data = load_folder(folder, size=8)
+    assert data.classes == ["cat", "dog"] and data.labels.tolist() == [0, 1]
+    assert "no labels" not in capsys.readouterr().err
+
+
+def test_more_than_256_classes(put):
+    for i in range(300):
+        put.write(f"{i:03}/a.png", plain(RED, (1, 1)))
+    data = load_folder(put(), size=1)
+    assert data.labels.dtype == np.uint16 and data.labels.tolist() == list(range(300))
+
+
+def test_classes_whose_names_are_no_unicode(put):
+    try:
+        for name in (b"b\xff", b"a\xff"):
+            place = os.path.join(os.fsencode(put()), name)
+            os.mkdir(place)
+            with open(os.path.join(place, b"1.png"), "wb") as file:
+                file.write(encoded(plain(RED)))
+    except OSError:
+        pytest.skip("the file system refuses them")
+    data = load_folder(put(), size=8)
+    assert data.labels.tolist() == [0, 1] and data.classes == ["a\udcff", "b\udcff"]
 
 
 def test_a_folder_that_cannot_be_listed_is_named(put, monkeypatch, capsys):
@@ -247,7 +381,7 @@ def test_a_folder_that_cannot_be_listed_is_named(put, monkeypatch, capsys):
 # What becomes of a picture
 
 
-@pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "webp"])
+@pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "webp", "gif", "tif", "TIFF", "jfif"])
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (301, 2), (37, 53), (640, 333), (64, 64)])
 def test_any_size_becomes_the_square(put, suffix, size):
     data = load(put.write(f"a.{suffix}", plain((200, 100, 50), size)), size=16)
@@ -332,6 +466,103 @@ def test_a_png_names_its_transparent_colour_at_any_depth(
     assert (image[:, 18:] == 255).all()
 
 
+def png_pixels(colour_type, depth, left, right, palette=b"", trns=b""):
+    """A PNG file whose left half is one pixel value, and its right half another."""
+    bits = "".join(f"{value:0{depth}b}" for pixel in 16 * [left] + 16 * [right] for value in pixel)
+    row = b"\0" + int("1" + bits, 2).to_bytes(len(bits) // 8 + 1, "big")[1:]
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 32, 32, depth, colour_type, 0, 0, 0))
+    parts = chunk(b"PLTE", palette) if palette else b""
+    parts += chunk(b"tRNS", trns) if trns else b""
+    parts += chunk(b"IDAT", zlib.compress(32 * row)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + head + parts
+
+
+CLEAR_PALETTE = {"palette": bytes([1, 2, 3, 40, 50, 60]), "trns": b"\0"}
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("colour_type", "depth", "clear", "opaque", "rgb", "more"),
+    [
+        *((3, depth, [0], [1], (40, 50, 60), CLEAR_PALETTE) for depth in (1, 2, 4, 8)),
+        (4, 8, [7, 0], [50, 255], (50, 50, 50), {}),
+        (4, 16, [7 * 257, 0], [50 * 257, 65535], (50, 50, 50), {}),
+        (6, 8, [7, 8, 9, 0], [40, 50, 60, 255], (40, 50, 60), {}),
+        (6, 16, [7, 8, 9, 0], [40 * 257, 50 * 257, 60 * 257, 65535], (40, 50, 60), {}),
+        (2, 8, [7, 8, 9], [40, 50, 60], (40, 50, 60), {"trns": b"\0\7\0\x08\0\x09"}),
+        (2, 16, [1799] * 3, [40 * 257, 50 * 257, 60 * 257], (40, 50, 60), {"trns": b"\7" * 6}),
+        (0, 1, [1], [0], (0, 0, 0), {"trns": b"\0\1"}),
+        (0, 2, [0], [1], (85, 85, 85), {"trns": b"\0\0"}),
+        (0, 4, [0], [3], (51, 51, 51), {"trns": b"\0\0"}),
+        (0, 8, [0], [50], (50, 50, 50), {"trns": b"\0\0"}),
+        (0, 16, [0x2000], [0x8000], (128, 128, 128), {"trns": b"\x20\0"}),
+    ],
+)
+def test_every_way_to_say_transparent(put, colour_type, depth, clear, opaque, rgb, more, channels):
+    image = load(put(a_png=png_pixels(colour_type, depth, opaque, clear, **more)), 32, channels)[0]
+    grey = np.asarray(Image.new("RGB", (1, 1), rgb).convert("L"))[0, 0]
+    assert (image[:, :13] == (rgb if channels == 3 else grey)).all()
+    assert (image[:, 19:] == 255).all()
+
+
+def test_a_gif_is_transparent_where_it_says_so(put):
+    for i, mode in enumerate("PL"):  # colours; and a palette of all greys, which Pillow reads as L
+        picture = Image.new(mode, (32, 32), 0)
+        if mode == "P":
+            picture.putpalette([*RED, *BLUE])
+        picture.paste(1, (16, 0, 32, 32))
+        put.write(f"{i}.gif", picture, transparency=1, optimize=False)
+        put.write(f"{i + 2}.gif", picture, optimize=False)
+    first, second, third, fourth = load(put(), size=32)
+    assert (first[:, :14] == RED).all() and (first[:, 18:] == 255).all()
+    assert (second[:, :14] == 0).all() and (second[:, 18:] == 255).all()
+    assert (third[:, :14] == RED).all() and (third[:, 18:] == BLUE).all()
+    assert (fourth[:, :14] == 0).all() and (fourth[:, 18:] == 1).all()
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate", "packbits"])
+@pytest.mark.parametrize(
+    ("mode", "colour", "rgb"),
+    [
+        ("1", 1, [255, 255, 255]),
+        ("L", 99, [99, 99, 99]),
+        ("RGB", (200, 100, 50), [200, 100, 50]),
+        ("RGBA", (200, 100, 50, 0), [255, 255, 255]),
+        ("RGBA", (0, 0, 0, 51), [204, 204, 204]),
+        ("LA", (0, 0), [255, 255, 255]),
+        ("CMYK", (0, 255, 255, 0), [255, 0, 0]),
+        ("I;16", 100 * 257, [100, 100, 100]),
+    ],
+)
+def test_every_mode_of_tiff(put, mode, colour, rgb, compression):
+    put.write("a.tif", Image.new(mode, (20, 12), colour), compression=compression)
+    np.testing.assert_array_equal(load(put(), size=8)[0], np.broadcast_to(rgb, (8, 8, 3)))
+
+
+@pytest.mark.parametrize("compression", [1, 8])
+@pytest.mark.parametrize("zero", [0, 1], ids=["white is zero", "black is zero"])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_both_zeros_of_tiff(put, bits, zero, compression):
+    value = (50 if zero else 205) * (257 if bits == 16 else 1)
+    data = value.to_bytes(bits // 8, "little") * 64
+    put(a_tif=tiff([8, 8], data, compression, bits=bits, zero=zero))
+    assert (load(put(), size=8) == 50).all()
+
+
+@pytest.mark.parametrize("tile", [None, [16, 16]])
+def test_numbers_without_a_fixed_range_are_left_out(put, capsys, tile):
+    floats = struct.pack("<f", 0.5) * 256
+    for name, kind, data in (
+        ("b.tif", 3, floats),
+        ("c.tif", 1, struct.pack("<I", 1 << 20) * 256),
+        ("d.tif", 2, struct.pack("<i", -5) * 256),
+    ):
+        put.write(name, tiff([16, 16], data, tile=tile, bits=32, kind=kind))
+    put(a_png=plain(RED))
+    assert (load(put(), size=8) == RED).all()
+    assert "left out 3 of 4 files, unreadable, or of more than" in capsys.readouterr().err
+
+
 def test_what_is_transparent_does_not_bleed(put):
     picture = Image.new("RGBA", (64, 64), (0, 255, 0, 0))
     picture.paste((*RED, 255), (0, 0, 32, 64))
@@ -393,7 +624,7 @@ def test_a_big_jpeg_is_drafted(put, monkeypatch):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("suffix", ["png", "webp"])
+@pytest.mark.parametrize("suffix", ["png", "webp", "tif"])
 def test_exif_orientation(put, orientation, suffix):
     upright = Image.fromarray(RNG.integers(0, 255, (30, 47, 3), np.uint8))
     turns = Image.Transpose
@@ -405,7 +636,8 @@ def test_exif_orientation(put, orientation, suffix):
     exif = Image.Exif()
     exif[0x0112] = orientation
     put(z_png=upright)
-    put.write(f"a.{suffix}", stored, exif=exif, lossless=True)
+    options = {"tiffinfo": {0x0112: orientation}} if suffix == "tif" else {"exif": exif}
+    put.write(f"a.{suffix}", stored, lossless=True, **options)
     turned, wanted = load(put(), size=16)
     np.testing.assert_array_equal(turned, wanted)
 
@@ -435,7 +667,7 @@ def test_the_content_and_not_the_suffix_says_what_it_is(put):
 
 def test_an_animation_gives_its_first_frame(put):
     frames = [plain(RED), plain(BLUE)]
-    for name in ("a.webp", "b.png"):
+    for name in ("a.webp", "b.png", "c.gif", "d.tif"):
         put.write(name, frames[0], save_all=True, append_images=frames[1:], lossless=True)
     assert (load(put(), size=8) == RED).all()
 
@@ -448,7 +680,7 @@ def test_unreadable_files_are_left_out_and_named_once(put, capsys):
     put(a_png=b"", b_jpg=b"hello, world", c_png=encoded(plain(RED))[:20])
     put(d_jpg=encoded(plain(RED), "JPEG")[:30], e_png=png_header(50_000, 50_000))
     put(f_webp=b"RIFF....WEBPVP8 ", g_bmp=b"BM", h_png=png_header(8001, 8000))
-    put(i_png=png_header(0, 5), j_png=encoded(plain(RED), "GIF"))
+    put(i_png=png_header(0, 5), j_png=encoded(plain(RED), "TGA"))
     put(ka_png=png_header(9500, 9500))  # Pillow would warn of it only
     (good / "k.png").symlink_to(good / "nothing")
     os.mkfifo(good / "l.png")
@@ -513,8 +745,19 @@ def test_no_readable_image(put, caches):
         # Below the size at which Pillow refuses by itself.
         png_header(9000, 9000),
         webp_header(9000, 9000),
+        gif_header((65_535, 65_535), (1, 1)),
+        gif_header((1, 1), (65_535, 65_535)),
+        gif_header((9000, 1), (1, 9000), disposal=2),
+        tiff([50_000, 50_000]),
+        tiff([9000, 9000]),
+        tiff([9000, 9000], compression=8),
+        tiff([8, 8], compression=8, tile=[40_000, 40_000]),
+        tiff([8, 8], compression=8, tile=[8, 8_000_001]),
     ],
-    ids=["png", "long", "bmp", "vp8x", "vp8l", "vp8", "png below", "webp below"],
+    ids=[
+        *("png", "long", "bmp", "vp8x", "vp8l", "vp8", "png below", "webp below", "gif screen"),
+        *("gif frame", "gif corner", "tiff", "tiff below", "tiff deflated", "tile", "long tile"),
+    ],
 )
 def test_bombs_are_refused_by_their_header(put, monkeypatch, capsys, bomb, limit):
     put(a_png=bomb, b_png=plain(RED, (9, 7)))
@@ -573,7 +816,7 @@ def test_broken_pixels_are_left_out_and_named(put, capsys):
 
 
 @pytest.mark.parametrize("cut", [0.5, 0.9])
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "WEBP"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF"])
 def test_truncated_pixels_of_every_kind(put, capsys, kind, cut):
     noise = encoded(Image.fromarray(RNG.integers(0, 255, (64, 64, 3), np.uint8)), kind)
     put(a_png=noise[: int(len(noise) * cut)], b_png=plain(BLUE))
@@ -773,6 +1016,46 @@ def test_a_cache_that_cannot_be_written(put, tmp_path_factory):
     place.write_text("a file where the folder should be")
     with pytest.raises(OSError, match=str(place)):
         load_folder(numbered(put, 1), cache=place)
+
+
+@pytest.mark.parametrize("when", ["pixels", "flush", "json"])
+def test_a_disk_that_fills_up_leaves_nothing_half_written(put, caches, monkeypatch, when):
+    folder = numbered(put, 3)
+    load_folder(folder, size=8)
+    put.write("003.png", plain((3, 0, 0)))  # an older array is there
+    real, full = os.fsync, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    calls = []
+
+    def fsync(number):
+        calls.append(number)
+        if when == "flush" or (when == "json" and len(calls) == 2):
+            raise full
+        real(number)
+
+    class Full:
+        def __init__(self, *_):
+            raise full
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fsync)
+        if when == "pixels":
+            patch.setattr(module, "ThreadPoolExecutor", Full)
+        wanted = r"No space left on device; nothing of the decoded pictures is kept; .*cache=.*\.u8"
+        with pytest.raises(OSError, match=wanted) as caught:
+            load_folder(folder, size=8)
+    assert caught.value.errno == errno.ENOSPC
+    assert caught.value.filename.startswith(str(caches))
+    assert not [path for path in caches.iterdir() if path.suffix != ".json"]
+    assert numbers(folder) == [0, 1, 2, 3]
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written(put, tmp_path_factory):
+    place = tmp_path_factory.mktemp("locked")
+    place.chmod(0o500)
+    with pytest.raises(PermissionError, match=rf"{place}.*"):
+        load_folder(numbered(put, 1), cache=place)
+    assert not list(place.iterdir())
 
 
 def test_more_files_than_are_decoded_at_once(put, monkeypatch):

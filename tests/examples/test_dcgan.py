@@ -113,8 +113,8 @@ def test_an_array_file(faces, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--size", 48], "expected a size of 16, 32, 64, 128 or 256, got size 48"),
-        (["--size", 64], "expected images of size 64"),
+        (["--size", 50], "power of two, such as 48 or 56, got size 50"),
+        (["--size", 64], "expected images of shape (64, 64, 3), got (32, 32, 3)"),
         (["--dropout", 1.5], "expected 0 <= dropout < 1, got dropout 1.5"),
         (["--dropout", -0.5], "dropout -0.5"),
         (["--dropout", "nan"], "dropout nan"),

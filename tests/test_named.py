@@ -5,7 +5,7 @@ import textwrap
 
 import pytest
 
-from scratchgan.cli.named import load_named, split_named
+from scratchgan.named import load_named, split_named
 
 FILE = """
     from __future__ import annotations
