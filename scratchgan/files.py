@@ -81,7 +81,7 @@ def read_arrays(path: PathLike) -> tuple[dict[str, np.ndarray], str | None]:
     OSError
         If the file is missing.
     ValueError
-        If it is damaged: it is no safetensors file, or the content is not what `write_arrays` wrote.
+        If it is damaged: no safetensors file, or not the content that `write_arrays` wrote.
     """
     from safetensors import SafetensorError, safe_open
 
