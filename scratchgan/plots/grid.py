@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 GREY = 128  # the ground on which images lie
 SIDE = 256  # pixels of the longer side that one can look at
+MOST = 2**27  # pixels of a picture; Pillow and others refuse to open somewhat more
 
 
 def sample_grid(
@@ -40,7 +41,8 @@ def sample_grid(
     Raises
     ------
     ValueError
-        If `images` is another array, or empty; or a number is too small.
+        If `images` is another array, or empty; if a number is too small; if the picture would have
+        more than 134 million pixels.
     """
     from PIL import Image
 
@@ -58,13 +60,17 @@ def sample_grid(
     N, H, W, C = images.shape
     columns = columns or math.ceil(math.sqrt(N))
     rows = -(-N // columns)
-    grid = np.empty((margin + rows * (H + margin), margin + columns * (W + margin), C), np.uint8)
+    height, width = margin + rows * (H + margin), margin + columns * (W + margin)
+    zoom = zoom or max(2, -(-SIDE // max(height, width)))
+    if height * width * zoom**2 > MOST:
+        pixels = f"{width * zoom} x {height * zoom} pixels for {N} images"
+        raise ValueError(f"grid: expected {MOST} pixels or fewer, got {pixels}")
+    grid = np.empty((height, width, C), np.uint8)
     grid[:] = (GREY, GREY, GREY, 255)[:C]  # the ground is not transparent
     for i, image in enumerate(images):
         top = margin + i // columns * (H + margin)
         left = margin + i % columns * (W + margin)
         grid[top : top + H, left : left + W] = image
-    zoom = zoom or max(2, -(-SIDE // max(grid.shape)))
     grid = grid.repeat(zoom, 0).repeat(zoom, 1)
     return Image.fromarray(grid[..., 0] if C == 1 else grid)
 

@@ -118,6 +118,12 @@ def test_numbers_that_are_too_small_are_refused(name, value):
         sample_grid(images_of(2, 4, 4, 1), **{name: value})
 
 
+def test_a_picture_too_large_to_be_opened_is_refused():
+    image = np.zeros((1, 2, 2, 1), np.uint8)
+    with pytest.raises(ValueError, match="pixels or fewer, got 12000 x 12000 pixels for 1 images"):
+        sample_grid(image, zoom=2000)
+
+
 def test_no_images_are_refused():
     with pytest.raises(ValueError, match=r"\(0, 5, 3, 1\)"):
         sample_grid(np.zeros((0, 5, 3, 1), np.uint8))
