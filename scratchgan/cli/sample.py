@@ -3,6 +3,7 @@
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -59,7 +60,8 @@ def run(options: Namespace) -> int:
         save_image(grid, out)
     else:
         images = images[..., 0] if images.shape[-1] == 1 else images
-        arrays = {"images": images, "z": z} | ({} if labels is None else {"labels": labels})
+        arrays: dict[str, Any] = {"images": images, "z": z}
+        arrays |= {} if labels is None else {"labels": labels}
         write_atomically(out, lambda file: np.savez_compressed(file, **arrays))
     place = ", in place of an older file" if older else made
     print(f"{out}: {n} images from {options.run_dir}{place}")
