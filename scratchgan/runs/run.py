@@ -24,7 +24,7 @@ from ..gan import Config, Trainer, build, draw_noise, generate
 from ..layers import Layer
 from . import checkpoint
 from .checkpoint import CHECKPOINT, CheckpointError
-from .monitor import Monitor, spread
+from .monitor import Monitor, missing_bound, spread
 from .steps import stepper_for
 from .stopping import asked_to_stop
 
@@ -111,7 +111,8 @@ class _Run:
     def __init__(self, trainer, config, out, fixed_noise, save_every):
         self.trainer, self.config, self.out = trainer, config, out
         self.fixed_noise, self.save_every = fixed_noise, save_every
-        self.monitor = Monitor(spread(trainer.images[:SPREAD]), config.smooth)
+        networks = {"generator": trainer.generator, "discriminator": trainer.discriminator}
+        self.monitor = Monitor(spread(trainer.images[:SPREAD]), config.smooth, networks)
         self.last = None  # the newest `Step`
 
     def go_on_to(self, steps):
@@ -120,6 +121,7 @@ class _Run:
         stepper, done = stepper_for(trainer), trainer.step_count
         if not done:
             self.save()
+        self.warn(missing_bound(self.config))
         bar = tqdm(
             total=steps * size, initial=done * size, unit="img", unit_scale=True, dynamic_ncols=True
         )
@@ -160,6 +162,7 @@ class _Run:
         said += f", D(x) {d_real:.2f}, D(G(z)) {d_fake:.2f}"
         bar.set_postfix_str(said, refresh=False)
         self.monitor.check_finite(step, D_loss=d_loss, G_loss=g_loss)
+        self.warn(self.monitor.watch_losses(step, d_loss, g_loss))
         if ops_of(trainer.generator.theta).on_host:
             self.warn(self.monitor.watch_cores(now))
         if trainer.loss.probability:
