@@ -5,12 +5,11 @@ import secrets
 import time
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from safetensors import safe_open
-from safetensors.numpy import save
 
 PathLike = str | os.PathLike[str]
 ABOUT = "scratchgan"  # in a file's metadata, the key of the text about its arrays
@@ -29,10 +28,17 @@ def write_atomically(path: PathLike, write: Callable[[BinaryIO], object]) -> Non
         In a folder that exists; an existing file is replaced.
     write : callable, binary file -> None
         Writes the content.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written (the disk is full, say). The message names it, gives the reason,
+        and says what is there now.
     """
     path = Path(path)
-    # Not tempfile: its files are for their owner only, and results may be shared.
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    # Not tempfile: its files are for their owner only, and results may be shared. The name is cut,
+    # because with the addition it might be too long.
+    temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "xb") as file:
             write(file)
@@ -40,12 +46,14 @@ def write_atomically(path: PathLike, write: Callable[[BinaryIO], object]) -> Non
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        if error.filename != str(temporary):
-            raise
-        # An error that names the file as the caller knows it.
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        if error.filename not in (None, str(temporary)):
+            raise  # about another file, which `write` reads
+        kept = "the older file is kept as it was" if os.path.isfile(path) else "nothing was written"
+        reason = error.strerror or error
+        raise type(error)(f"{path}: cannot be written: {reason}; {kept}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where no file can be made, there is none to delete
+            temporary.unlink()
 
 
 def remove_leftovers(folder: PathLike, age: float = 0.0) -> None:
@@ -57,6 +65,8 @@ def remove_leftovers(folder: PathLike, age: float = 0.0) -> None:
 
 def write_arrays(path: PathLike, arrays: dict[str, np.ndarray], about: str) -> None:
     """Write NumPy arrays by name, and a text about them, as a safetensors file."""
+    from safetensors.numpy import save  # only here: it is not needed before the first file
+
     arrays = arrays | {CHECKSUM: _checksum(arrays, about)}
     write_atomically(path, lambda file: file.write(save(arrays, {ABOUT: about})))
 
@@ -68,16 +78,21 @@ def read_arrays(path: PathLike) -> tuple[dict[str, np.ndarray], str | None]:
 
     Raises
     ------
-    OSError, SafetensorError
-        If the file is missing or damaged.
+    OSError
+        If the file is missing.
     ValueError
-        If the checksum says that the content is not what `write_arrays` wrote.
+        If it is damaged: no safetensors file, or not the content that `write_arrays` wrote.
     """
-    with safe_open(path, framework="numpy") as file:
-        about = (file.metadata() or {}).get(ABOUT)
-        if about is None:
-            return {}, None
-        arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            about = (file.metadata() or {}).get(ABOUT)
+            if about is None:
+                return {}, None
+            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
     checksum = arrays.pop(CHECKSUM, None)
     if checksum is not None and not np.array_equal(checksum, _checksum(arrays, about)):
         raise ValueError("the content differs from what was written: its checksum does not match")

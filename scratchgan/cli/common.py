@@ -23,6 +23,12 @@ def add_backend(parser: Any) -> None:
     parser.add_argument("--backend", choices=NAMES, default="auto", help=about)
 
 
+def add_model(parser: Any) -> None:
+    """Add the option ``--model`` to a parser of a command that reads a run."""
+    about = "FILE.py:NAME, the run's networks, if its folder has no copy of them that may be used"
+    parser.add_argument("--model", help=about)
+
+
 def as_shell(message: str) -> str:
     """Write a message's options as a shell does: `resume=True` becomes --resume."""
 

@@ -1,7 +1,6 @@
 """Curves of a run's metrics."""
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from ..files import PathLike, write_atomically
 
@@ -20,6 +19,8 @@ def loss_curves(metrics: dict[str, np.ndarray], path: PathLike) -> None:
         The PNG file to write.
     """
     step = metrics["step"]
+    from matplotlib.figure import Figure  # only here: not every program draws
+
     figure = Figure(figsize=(9, 6), layout="constrained")
     losses, outputs = figure.subplots(2, 1, sharex=True)
     _curve(losses, step, metrics["d_loss"], "discriminator", BLUE)

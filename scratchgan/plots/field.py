@@ -1,7 +1,6 @@
 """A discriminator's output over the plane, and where it sends the generator's samples."""
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from ..files import PathLike, write_atomically
 
@@ -25,6 +24,8 @@ def field_frame(
         Both coordinates are drawn from -limit to limit.
     title : str
     """
+    from matplotlib.figure import Figure  # only here: not every program draws
+
     figure = Figure(figsize=(6, 6), layout="constrained")
     axes = figure.subplots()
     middle, spread = np.median(field), max(np.abs(field - np.median(field)).max(), 1e-12)

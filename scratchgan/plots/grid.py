@@ -2,27 +2,37 @@
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from ..files import PathLike, write_atomically
 
+if TYPE_CHECKING:
+    from PIL import Image  # the functions below import it, because not every program draws
+
+GREY = 128  # the ground on which images lie
+SIDE = 256  # pixels of the longer side that one can look at
+MOST = 2**27  # pixels of a picture; Pillow and others refuse to open somewhat more
+
 
 def sample_grid(
-    images: np.ndarray, columns: int | None = None, margin: int = 2, zoom: int = 2
-) -> Image.Image:
+    images: np.ndarray, columns: int | None = None, margin: int = 2, zoom: int | None = 2
+) -> "Image.Image":
     """Lay images out in rows on a grey ground.
 
     Parameters
     ----------
-    images : uint8 array (N, H, W, C), C 1 or 3
+    images : uint8 array (N, H, W, C) or (N, H, W)
+        Grey, in colour, or with transparency: C is 1, 3 or 4. Of images with another C, the
+        channels are drawn side by side, in grey.
     columns : int, optional
         The square root of N, rounded up, unless given.
     margin : int
-        Pixels between images, before the zoom.
-    zoom : int
-        Each pixel becomes a square of this side.
+        Pixels around each image, before the zoom.
+    zoom : int or None
+        Each pixel becomes a square of this side. None: 2, or the least that makes the longer side
+        of a small grid 256 pixels long.
 
     Returns
     -------
@@ -31,24 +41,41 @@ def sample_grid(
     Raises
     ------
     ValueError
-        If `images` is another array, or empty.
+        If `images` is another array, or empty; if a number is too small; if the picture would have
+        more than 134 million pixels.
     """
+    from PIL import Image
+
     shape = images.shape
-    if images.dtype != np.uint8 or len(shape) != 4 or shape[0] == 0 or shape[3] not in (1, 3):
-        raise ValueError(f"images: expected uint8 (N, H, W, 1 or 3), got {images.dtype} {shape}")
+    images = images[..., None] if len(shape) == 3 and shape[2] > 4 else images  # (N, H, W, 1)
+    if images.dtype != np.uint8 or images.ndim != 4 or 0 in shape:
+        one = "; of one image, give `image[None]`" if len(shape) in (2, 3) else ""
+        expected = "uint8 (N, H, W, C) or (N, H, W)"
+        raise ValueError(f"images: expected {expected}, got {images.dtype} {shape}{one}")
+    for name, value, least in [("columns", columns, 1), ("margin", margin, 0), ("zoom", zoom, 1)]:
+        if value is not None and value < least:
+            raise ValueError(f"{name}: expected {least} or more, got {value}")
+    if images.shape[3] not in (1, 3, 4):
+        images = images.swapaxes(2, 3).reshape(*shape[:2], -1, 1)  # (N, H, C * W, 1)
     N, H, W, C = images.shape
     columns = columns or math.ceil(math.sqrt(N))
     rows = -(-N // columns)
-    cells = np.full((rows * columns, H + margin, W + margin, C), 128, np.uint8)
-    cells[:N, :H, :W] = images
-    cells = cells.reshape(rows, columns, H + margin, W + margin, C).swapaxes(1, 2)
-    grid = cells.reshape(rows * (H + margin), columns * (W + margin), C)
-    grid = np.pad(grid, ((margin, 0), (margin, 0), (0, 0)), constant_values=128)
+    height, width = margin + rows * (H + margin), margin + columns * (W + margin)
+    zoom = zoom or max(2, -(-SIDE // max(height, width)))
+    if height * width * zoom**2 > MOST:
+        pixels = f"{width * zoom} x {height * zoom} pixels for {N} images"
+        raise ValueError(f"grid: expected {MOST} pixels or fewer, got {pixels}")
+    grid = np.empty((height, width, C), np.uint8)
+    grid[:] = (GREY, GREY, GREY, 255)[:C]  # the ground is not transparent
+    for i, image in enumerate(images):
+        top = margin + i // columns * (H + margin)
+        left = margin + i % columns * (W + margin)
+        grid[top : top + H, left : left + W] = image
     grid = grid.repeat(zoom, 0).repeat(zoom, 1)
     return Image.fromarray(grid[..., 0] if C == 1 else grid)
 
 
-def save_image(image: Image.Image, path: PathLike) -> None:
+def save_image(image: "Image.Image", path: PathLike) -> None:
     """Write a PIL image as PNG, whole or not at all."""
     write_atomically(path, lambda file: image.save(file, "PNG"))
 
@@ -72,6 +99,8 @@ def save_animation(frames: Sequence[PathLike], path: PathLike, seconds: float = 
     """
     if not frames:
         raise ValueError(f"{path}: expected at least one frame, got none")
+    from PIL import Image
+
     images = [Image.open(frame).convert("P") for frame in frames]
     each = max(int(1000 * seconds / len(images)), 40)
     times = [each] * (len(images) - 1) + [2000]

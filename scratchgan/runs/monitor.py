@@ -10,6 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..gan import Config
+from ..layers import Layer
+
 THREADS = ("SCRATCHGAN_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -28,17 +31,26 @@ class Monitor:
         The `spread` of real images.
     smooth : float
         The label smoothing: D(x) is trained towards 1 - smooth.
+    networks : dict of Layer, optional
+        The networks, by name, before the steps that are watched.
     """
 
     WON_FOR = 500  # steps that D must be sure of every image, before the warning that it has won
     SURE = 0.98  # D(x) of a D that is sure; its D(G(z)) is 1 - SURE
+    EXPLODED = 1e4  # a loss; the largest of any ordinary run that we measured was 26
+    GROWN = 10  # times the weights' size at the start; of ordinary runs, 2 at most
+    SMALL = 0.1  # a size of weights from which they may grow as they like
     COLLAPSED = 0.1  # share of the real images' spread
     CROWDED = 0.5  # seconds that threads wait for a core, in each second
     LOOK = 10  # seconds from one look at the cores to the next
 
-    def __init__(self, real_spread: float, smooth: float = 0.0):
-        self.real_spread, self.smooth = real_spread, smooth
+    def __init__(
+        self, real_spread: float, smooth: float = 0.0, networks: dict[str, Layer] | None = None
+    ):
+        self.real_spread, self.smooth, self.networks = real_spread, smooth, networks or {}
+        self.start = {name: max(size, self.SMALL) for name, size in self._sizes().items()}
         self.won_since = math.inf  # the step at which D became sure of every image
+        self.was_large = False  # a loss was above EXPLODED when it was last looked at
         self.present: set[str] = set()  # troubles that have been reported and have not passed
         # The time of the last look at the cores, and how long each thread had waited by then:
         self.looked: tuple[float, dict[str, float]] | None = None
@@ -47,8 +59,32 @@ class Monitor:
         """Raise `DivergenceError` unless all values are finite."""
         bad = [f"{name} is {value}" for name, value in values.items() if not math.isfinite(value)]
         if bad:
-            cure = "a smaller learning rate is the usual cure"
+            cure = "a smaller learning rate, `g_lr=` or `d_lr=`, is the usual cure"
             raise DivergenceError(f"step {step}: {', '.join(bad)}; {cure}")
+
+    def watch_losses(self, step: int, d_loss: float, g_loss: float) -> str | None:
+        """Return a warning if training diverges, else None.
+
+        It diverges if the weights of a network are huge, or if a loss is, in two calls in a row:
+        one may be a spike that passes. The weights tell where the losses do not: the losses of a
+        clipped or normalised discriminator stay small, and ``log(1 - D)`` of a sure D is 0.
+        """
+        large = max(abs(d_loss), abs(g_loss)) > self.EXPLODED
+        twice, self.was_large = large and self.was_large, large
+        times = {name: size / self.start[name] for name, size in self._sizes().items()}
+        grown = [f"the {name}'s {t:.2g}-fold" for name, t in times.items() if t > self.GROWN]
+        weights = f"; weights have grown, {' and '.join(grown)}" if grown else ""
+        return self._once(
+            "diverging",
+            twice or bool(grown),
+            f"step {step}: training diverges: D loss {d_loss:.3g}, G loss {g_loss:.3g}{weights}. "
+            "It will hardly recover: stop, and start again with a smaller `g_lr=` and `d_lr=`",
+        )
+
+    def _sizes(self):
+        """Return the root mean square of each network's parameters, by the network's name."""
+        theta = {name: network.theta for name, network in self.networks.items()}  # (P,) each
+        return {name: math.sqrt(float(t @ t) / max(t.size, 1)) for name, t in theta.items()}
 
     def watch_probabilities(self, step: int, d_real: float, d_fake: float) -> str | None:
         """Return a warning if D has been sure of every image for a while, else None."""
@@ -59,7 +95,7 @@ class Monitor:
             step - self.won_since >= self.WON_FOR,
             f"step {step}: the discriminator has won: D(x) = {d_real:.3f}, D(G(z)) = {d_fake:.3f} "
             f"since step {self.won_since}; the generator has little left to learn from. "
-            "A smaller --d-lr or another --loss may help",
+            "A smaller `d_lr=` or another `loss=` may help",
         )
 
     def watch_samples(self, step: int, images: np.ndarray) -> str | None:
@@ -70,7 +106,7 @@ class Monitor:
             share < self.COLLAPSED,
             f"step {step}: the samples have collapsed to one: they differ from each other "
             f"{100 * share:.0f} % as much as real images do. If it stays so, start again with "
-            "another --seed, a smaller --g-lr or another --loss",
+            "another `seed=`, a smaller `g_lr=` or another `loss=`",
         )
 
     def watch_cores(self, now: float) -> str | None:
@@ -98,7 +134,7 @@ class Monitor:
             waited >= self.CROWDED,
             f"threads wait for a core, {waited:.1f} s in each second: other work uses them. "
             f"Training may be much faster with {' and '.join(f'{name}=1' for name in THREADS)} "
-            "set: Ctrl-C, then --resume (the last digits of the losses will differ)",
+            "set: Ctrl-C, then `resume=True` (the last digits of the losses will differ)",
         )
 
     def _once(self, trouble, here, message):
@@ -106,6 +142,18 @@ class Monitor:
         new = here and trouble not in self.present
         (self.present.add if here else self.present.discard)(trouble)
         return message if new else None
+
+
+def missing_bound(config: Config) -> str | None:
+    """Return a warning if nothing limits the slope of a Wasserstein critic, else None."""
+    bounded = config.clip_weights or config.penalty != "none" or config.d_norm == "spectral"
+    if config.loss != "wasserstein" or bounded:
+        return None
+    return (
+        "nothing limits the slope of the critic, so its loss can fall without end. Loss "
+        "wasserstein needs a `penalty=` such as wgan-gp, `clip_weights=` (to 0.01, say), or "
+        "spectral for `d_norm=`, unless the network itself limits the slope"
+    )
 
 
 def spread(images: np.ndarray) -> float:

@@ -18,7 +18,7 @@ from ..gan import Config, Trainer, build, draw_noise, generate
 from ..layers import Layer
 from . import checkpoint, folder
 from .checkpoint import CHECKPOINT
-from .monitor import Monitor, spread
+from .monitor import Monitor, missing_bound, spread
 from .networks import Networks, networks_of
 from .steps import stepper_for
 from .stopping import asked_to_stop
@@ -115,7 +115,8 @@ class _Run:
         self.trainer, self.config, self.out = trainer, config, out
         self.fixed_noise, self.save_every = fixed_noise, save_every
         self.progress, self.tell = progress, tell
-        self.monitor = Monitor(spread(trainer.images[:SPREAD]), config.smooth)
+        networks = {"generator": trainer.generator, "discriminator": trainer.discriminator}
+        self.monitor = Monitor(spread(trainer.images[:SPREAD]), config.smooth, networks)
         self.last = None  # the newest `Step`
 
     def go_on_to(self, steps):
@@ -128,6 +129,7 @@ class _Run:
             return
         if not done:
             self.save()
+        self.warn(missing_bound(self.config))
         stepper = stepper_for(trainer)
         bar = tqdm(
             total=steps * size, initial=done * size, unit="img", unit_scale=True,
@@ -171,6 +173,7 @@ class _Run:
         said += f", D(x) {d_real:.2f}, D(G(z)) {d_fake:.2f}"
         bar.set_postfix_str(said, refresh=False)
         self.monitor.check_finite(step, D_loss=d_loss, G_loss=g_loss)
+        self.warn(self.monitor.watch_losses(step, d_loss, g_loss))
         if ops_of(trainer.generator.theta).on_host:
             self.warn(self.monitor.watch_cores(now))
         if trainer.loss.probability:

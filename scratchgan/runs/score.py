@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from safetensors import SafetensorError
 
 from .. import metrics
 from ..data import DataError, cache_dir, mnist, to_unit
@@ -79,7 +78,7 @@ def digit_judge(data: str | Path | None = None, cache: str | Path | None = None)
         if found == about:
             network.load_state_dict(arrays)
             return network
-    except (OSError, SafetensorError, ValueError):  # missing, damaged: train a new one
+    except (OSError, ValueError):  # missing, damaged: train a new one
         pass
     metrics.fit_classifier(network, to_unit(images), labels, np.random.default_rng(0))
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,7 @@ def drawn(images, columns, margin, zoom):
     rows = -(-n // columns)
     size = [margin + rows * (height + margin), margin + columns * (width + margin)]
     canvas = np.full((*size, channels), GREY, np.uint8)
+    canvas[..., 3:] = 255
     for i, image in enumerate(images):
         top = margin + i // columns * (height + margin)
         left = margin + i % columns * (width + margin)
@@ -25,14 +26,14 @@ def drawn(images, columns, margin, zoom):
     return np.kron(canvas, np.ones((zoom, zoom, 1), np.uint8))
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize(
     ("n", "columns"), [(1, 1), (2, 2), (3, 2), (5, 3), (9, 3), (10, 4), (16, 4), (17, 5), (64, 8)]
 )
 def test_a_grid_is_as_square_as_can_be_and_every_image_in_its_place(n, columns, channels):
     images = images_of(n, 5, 3, channels)
     grid = sample_grid(images)
-    assert grid.mode == {1: "L", 3: "RGB"}[channels]
+    assert grid.mode == {1: "L", 3: "RGB", 4: "RGBA"}[channels]
     found = np.asarray(grid).reshape(*grid.size[::-1], channels)
     assert np.array_equal(found, drawn(images, columns, margin=2, zoom=2))
 
@@ -54,6 +55,39 @@ def test_the_images_are_only_read():
     assert np.array_equal(images, before)
 
 
+@pytest.mark.parametrize("channels", [2, 5, 7])
+def test_channels_that_are_no_colours_stand_side_by_side(channels):
+    images = images_of(3, 4, 6, channels)
+    wanted = np.concatenate([images[..., [k]] for k in range(channels)], axis=2)
+    grid = np.asarray(sample_grid(images))
+    assert np.array_equal(grid, drawn(wanted, 2, margin=2, zoom=2)[..., 0])
+
+
+def test_grey_images_need_no_axis_of_channels():
+    images = images_of(5, 6, 7, 1)
+    assert sample_grid(images[..., 0]).tobytes() == sample_grid(images).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("n", "height", "width", "columns", "zoom"),
+    [
+        (1, 28, 28, None, 8),  # 32 pixels
+        (4, 28, 28, None, 5),  # 62
+        (64, 28, 28, None, 2),  # 242
+        (64, 64, 64, None, 2),  # 530
+        (8, 28, 28, 1, 2),  # 32 x 242: the longer side counts
+        (1, 1, 1, None, 52),  # 5
+        (1, 9, 124, None, 2),  # 13 x 128: a half of 256
+        (1, 9, 123, None, 3),
+    ],
+)
+def test_a_small_grid_can_be_enlarged_until_one_can_look_at_it(n, height, width, columns, zoom):
+    images = images_of(n, height, width, 1)
+    found = sample_grid(images, columns, zoom=None)
+    assert found.tobytes() == sample_grid(images, columns, zoom=zoom).tobytes()
+    assert max(found.size) >= 256
+
+
 @pytest.mark.parametrize(
     "images",
     [
@@ -61,8 +95,8 @@ def test_the_images_are_only_read():
         np.zeros((4, 5, 3, 1), np.int64),
         np.zeros((4, 5, 3), np.uint8),
         np.zeros((5, 3), np.uint8),
-        np.zeros((4, 5, 3, 2), np.uint8),
-        np.zeros((4, 5, 3, 4), np.uint8),
+        np.zeros((5, 0, 3, 1), np.uint8),
+        np.zeros((5, 4, 3, 0), np.uint8),
         np.zeros((1, 4, 5, 3, 1), np.uint8),
     ],
     ids=lambda images: f"{images.dtype}{images.shape}",
@@ -72,7 +106,22 @@ def test_other_arrays_are_refused_with_what_was_expected_and_got(images):
         sample_grid(images)
     message = str(caught.value)
     assert str(images.shape) in message and str(images.dtype) in message
-    assert "expected uint8 (N, H, W, 1 or 3), got" in message
+    assert "expected uint8 (N, H, W, C) or (N, H, W), got" in message
+    assert ("of one image, give `image[None]`" in message) == (images.ndim < 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("columns", 0), ("columns", -1), ("margin", -1), ("zoom", 0), ("zoom", -2)]
+)
+def test_numbers_that_are_too_small_are_refused(name, value):
+    with pytest.raises(ValueError, match=f"{name}: expected . or more, got {value}"):
+        sample_grid(images_of(2, 4, 4, 1), **{name: value})
+
+
+def test_a_picture_too_large_to_be_opened_is_refused():
+    image = np.zeros((1, 2, 2, 1), np.uint8)
+    with pytest.raises(ValueError, match="pixels or fewer, got 12000 x 12000 pixels for 1 images"):
+        sample_grid(image, zoom=2000)
 
 
 def test_no_images_are_refused():
@@ -80,7 +129,7 @@ def test_no_images_are_refused():
         sample_grid(np.zeros((0, 5, 3, 1), np.uint8))
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", [1, 3, 4])
 def test_a_saved_image_is_the_same_to_the_last_bit(tmp_path, channels):
     grid = sample_grid(images_of(6, 5, 3, channels))
     save_image(grid, tmp_path / "a.png")
@@ -131,7 +180,7 @@ def test_an_animation_loops_for_ever(tmp_path):
         assert image.format == "GIF" and image.info["loop"] == 0
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_the_frames_look_as_the_files_do(tmp_path, channels):
     paths = frames(tmp_path, 3, channels)
     save_animation(paths, tmp_path / "a.gif")
@@ -141,7 +190,7 @@ def test_the_frames_look_as_the_files_do(tmp_path, channels):
             found = np.asarray(image.convert("RGB")).astype(int)
             wanted = np.asarray(Image.open(path).convert("RGB")).astype(int)
             # A palette has 256 colours: enough for grey, an approximation for others.
-            assert np.abs(found - wanted).max() <= (0 if channels == 1 else 51)
+            assert np.abs(found - wanted).max() <= (0 if channels < 3 else 51)
 
 
 def test_one_frame_is_a_still(tmp_path):

@@ -90,7 +90,7 @@ def test_labels_make_a_conditional_run(tmp_path, condition):
 @pytest.mark.parametrize("label", [3, -1, 0.5, [0, 1], "two"])
 def test_labels_that_a_run_does_not_have(tmp_path, label):
     run = trained(tmp_path, labels=LABELS)
-    with pytest.raises(ValueError, match="label: expected 0 to 2"):
+    with pytest.raises(ValueError, match=r"`label=.*`: expected 0 to 2"):
         run.sample(3, label=label)
     with pytest.raises(ValueError, match="was trained without labels"):
         trained(tmp_path / "plain").sample(3, label=1)

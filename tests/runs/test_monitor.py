@@ -3,10 +3,11 @@ import math
 import numpy as np
 import pytest
 
+from scratchgan.gan import PRESETS, preset_options
 from scratchgan.runs import DivergenceError, Monitor
-from scratchgan.runs.monitor import spread, waited_for_cores
+from scratchgan.runs.monitor import missing_bound, spread, waited_for_cores
 
-from ..gan.tiny import random_images
+from ..gan.tiny import install, random_images, tiny_config, tiny_trainer
 
 SURE = {"d_real": 0.999, "d_fake": 0.001}
 UNSURE = [{"d_real": 0.9, "d_fake": 0.001}, {"d_real": 0.999, "d_fake": 0.1}]
@@ -25,7 +26,7 @@ def test_a_number_that_is_not_finite_is_named(value):
         monitor().check_finite(17, D_loss=0.5, G_loss=value)
     assert "step 17" in str(caught.value) and f"G_loss is {value}" in str(caught.value)
     assert "D_loss" not in str(caught.value)
-    assert "learning rate" in str(caught.value)
+    assert "learning rate, `g_lr=` or `d_lr=`" in str(caught.value)
 
 
 def test_all_numbers_that_are_not_finite_are_named():
@@ -35,6 +36,113 @@ def test_all_numbers_that_are_not_finite_are_named():
 
 def test_finite_numbers_pass():
     monitor().check_finite(1, a=0.0, b=-1e300)
+
+
+# ---- training diverges -----------------------------------------------------------------------
+
+
+def diverging(watching, losses):
+    """The steps at which a warning came; losses: of D and of G, for each report."""
+    steps = range(10, 10 * len(losses) + 10, 10)
+    return [s for s, found in zip(steps, losses, strict=True) if watching.watch_losses(s, *found)]
+
+
+@pytest.mark.parametrize("huge", [(0.0, 4e17), (3e5, 1.0), (-2e4, 1.0), (1.0, -2e4)])
+def test_a_huge_loss_is_said_once_at_the_second_report(huge):
+    assert diverging(monitor(), [huge] * 30) == [20]
+
+
+def test_the_warning_names_the_losses_and_the_cure():
+    watching = monitor()
+    watching.watch_losses(10, 0.0, 4.2e17)
+    message = watching.watch_losses(20, 0.0, 4.2e17)
+    for part in ("step 20", "diverges", "D loss 0,", "G loss 4.2e+17.", "`g_lr=`", "`d_lr=`"):
+        assert part in message
+    assert "weights" not in message  # they are not known to have grown
+
+
+def test_a_spike_is_not_said_and_a_second_explosion_is():
+    fine, huge = (1.0, 1.0), (1e6, 1e6)
+    assert diverging(monitor(), [fine, huge, fine, huge, fine, fine]) == []
+    assert diverging(monitor(), [huge, huge, fine, fine, huge, huge]) == [20, 60]
+
+
+def test_what_ordinary_runs_reach_is_not_said():
+    """The largest of all presets is 26; a critic's drift and its first penalties are larger."""
+    for losses in [(-26.2, 17.6), (-700.0, 900.0), (9000.0, -9000.0)]:
+        assert diverging(monitor(), [losses] * 30) == []
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    install(monkeypatch)
+
+
+def watched(**options):
+    trainer = tiny_trainer(**options)
+    networks = {"generator": trainer.generator, "discriminator": trainer.discriminator}
+    return trainer, Monitor(0.0, networks=networks)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"loss": "minimax"},  # log(1 - D) is 0
+        {"loss": "hinge", "d_norm": "spectral"},  # D is normalised
+        {"loss": "wasserstein", "clip_weights": 0.01},  # D is clipped
+        {"loss": "non-saturating"},
+    ],
+)
+def test_weights_that_grow_are_said_where_the_losses_stay_small(tiny, options, dtype):
+    for lr in (10.0, 1e6):
+        trainer, watching = watched(g_lr=lr, d_lr=lr, dtype=dtype, **options)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for _ in range(10):
+                trainer.step()
+            message = watching.watch_losses(10, 0.5, 0.5)
+        assert "step 10: training diverges" in message and "generator's" in message
+        assert watching.watch_losses(20, 0.5, 0.5) is None  # once
+    assert ("discriminator's" in message) == ("clip_weights" not in options)
+
+
+def test_the_networks_that_grow_are_named(tiny):
+    trainer, watching = watched()
+    trainer.discriminator.theta[:] = 3.0  # nothing smaller than 0.1 counts as the start
+    message = watching.watch_losses(10, 0.5, 0.5)
+    assert "; weights have grown, the discriminator's" in message and "generator's" not in message
+
+
+def test_weights_of_an_ordinary_size_are_not_said(tiny):
+    for loss in ("non-saturating", "wasserstein", "least-squares"):
+        trainer, watching = watched(loss=loss)
+        losses = [tuple(map(float, trainer.step()))[:2] for _ in range(300)]
+        assert diverging(watching, losses) == []
+    trainer, watching = watched()
+    trainer.generator.theta[:] = 0.9  # from however small a start
+    assert watching.watch_losses(10, 0.5, 0.5) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"loss": "wasserstein"}, True),
+        ({"loss": "wasserstein", "clip_weights": 0.01}, False),
+        ({"loss": "wasserstein", "penalty": "wgan-gp"}, False),
+        ({"loss": "wasserstein", "d_norm": "spectral"}, False),
+        ({"loss": "wasserstein", "d_norm": "layer"}, True),
+        ({"loss": "hinge"}, False),
+    ],
+)
+def test_a_critic_that_nothing_limits_is_said(options, expected):
+    message = missing_bound(tiny_config(**options))
+    assert (message is not None) == expected
+    assert not expected or all(f"`{k}=`" in message for k in ("penalty", "clip_weights", "d_norm"))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_limits_its_critic(name):
+    assert missing_bound(tiny_config(**preset_options(name))) is None
 
 
 # ---- the discriminator has won ---------------------------------------------------------------
@@ -54,7 +162,7 @@ def test_the_warning_says_what_was_seen_and_what_to_do():
     watching = monitor()
     watching.watch_probabilities(40, **SURE)
     message = watching.watch_probabilities(40 + Monitor.WON_FOR, **SURE)
-    for part in ("step 540", "since step 40", "0.999", "0.001", "--d-lr", "--loss"):
+    for part in ("step 540", "since step 40", "0.999", "0.001", "`d_lr=`", "`loss=`"):
         assert part in message
 
 
@@ -95,7 +203,7 @@ def nearly_alike(n=16):
 def test_collapsed_samples_are_reported_once_until_they_recover(images):
     watching, varied = monitor(), random_images(16, seed=1)
     found = [watching.watch_samples(step, images) for step in (500, 1000, 1500)]
-    assert "step 500" in found[0] and "collapsed" in found[0] and "--seed" in found[0]
+    assert "step 500" in found[0] and "collapsed" in found[0] and "`seed=`" in found[0]
     assert found[1:] == [None, None]
     assert watching.watch_samples(2000, varied) is None
     assert "step 2500" in watching.watch_samples(2500, images)
@@ -146,6 +254,7 @@ def test_waiting_for_cores_is_said_once(crowded):
     assert crowded(109.0, 59.0) is None  # too early to tell
     said = crowded(110.0, 60.0)
     assert "1.0 s" in said and "SCRATCHGAN_THREADS=1 and OPENBLAS_NUM_THREADS=1" in said
+    assert "Ctrl-C, then `resume=True`" in said
     assert crowded(120.0, 70.0) is None
     assert crowded(130.0, 74.9) is None  # it has passed
     assert crowded(140.0, 80.0) is not None

@@ -376,7 +376,7 @@ def test_a_discriminator_that_has_won_is_reported(tmp_path, no_pictures, capsys,
     alike = np.full((40, 6, 6, 1), 255, np.uint8)  # easy to tell from what noise makes
     run(tmp_path, 60, alike, g_optimiser="sgd", g_lr=0.0, d_lr=0.01)
     found = [line for line in warnings(capsys) if "has won" in line]
-    assert found and "--d-lr" in found[0]
+    assert found and "`d_lr=`" in found[0]
 
 
 def test_a_healthy_run_is_not_warned_about(tmp_path, no_pictures, capsys):
