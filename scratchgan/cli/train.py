@@ -12,7 +12,7 @@ from ..runs import find_networks
 from ..runs import train as train_run
 from ..runs.folder import COMMAND, CONFIG, read_options
 from ..runs.front import OPTIONS, configure, default_model
-from ..runs.networks import OF_A_FILE, networks_of
+from ..runs.networks import OF_A_FILE, networks_for
 from ..runs.run import on_stderr
 from .common import HelpFormatter, add_backend, as_shell
 from .recipes import RECIPES
@@ -146,7 +146,7 @@ def train_from(options: argparse.Namespace, data: Dataset) -> Trainer:
     -------
     Trainer
     """
-    networks = _networks(options)
+    networks: Any = networks_for(options.model, options.out, options.resume)
     config = configure(data, networks, {name: getattr(options, name) for name in OPTIONS})
     if options.epochs:
         batches = options.epochs * (len(data.images) // config.batch_size)
@@ -198,7 +198,8 @@ def _images(options):
         if own and not options.model.startswith("dcgan-"):
             given = ", ".join(f"--{name}" for name in own)
             raise ValueError(f"{given}: expected no --model, got {options.model}")
-        shape = _networks(options).pair.image_shape
+        networks: Any = networks_for(options.model, options.out, options.resume)
+        shape = networks.pair.image_shape
     net = {**DCGAN, **own}
     if options.size and not options.model:  # before any picture is decoded
         dcgan_name(options.size, options.channels or 3, **net)
@@ -209,12 +210,6 @@ def _images(options):
     if not options.model:
         options.model = dcgan_name(H, C, **net) if own else default_model((H, W, C))
     return data
-
-
-def _networks(options):
-    """Return the networks of ``--model``, or those of the run that goes on."""
-    saved = " " in (options.model or "")  # as in config.json: a file and its checksum
-    return networks_of(options.model, options.out) if saved else find_networks(options.model)
 
 
 # ---- reading the command line ----------------------------------------------------------------

@@ -11,7 +11,7 @@ import numpy as np
 from ..data import Dataset, as_dataset
 from ..gan import Config, dcgan_name, preset_options
 from . import run
-from .networks import Networks, find_networks
+from .networks import Networks, find_networks, networks_for
 from .trained import Run, load
 
 CONDITION = "projection"  # how labels reach D unless told otherwise: it suits every network
@@ -70,7 +70,7 @@ def train(
     Stopped, DivergenceError, CheckpointError
         As `scratchgan.runs.run.train`.
     """
-    networks = None if model is None else find_networks(model)
+    networks = networks_for(model, out, resume)
     shape = networks.pair.image_shape if networks else None
     if shape and not isinstance(images, np.ndarray):
         size, channels = size or shape[0], channels or shape[-1]

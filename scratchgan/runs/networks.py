@@ -22,7 +22,7 @@ from ..gan import Model, make_discriminator, model
 from ..layers import Layer
 from ..named import load_named, split_named
 from .checkpoint import CheckpointError
-from .folder import NETWORKS
+from .folder import CONFIG, NETWORKS, read_options
 
 OF_A_FILE = re.compile(r"\.py(:|$)")  # what the user writes
 COPIED = re.compile(r"(?P<file>[^/\\]+\.py):(?P<name>\w+) (?P<checksum>[0-9a-f]{16})")  # config's
@@ -76,6 +76,26 @@ def find_networks(wanted: Any) -> Networks:
     return Networks(f"{path.name}:{name} {_checksum(file)[:16]}", pair, file)
 
 
+def networks_for(wanted: Any, out: str | Path, resume: bool) -> Networks | None:
+    """Find the networks for a training in a folder; see `find_networks` and `networks_of`.
+
+    Parameters
+    ----------
+    wanted : Model, Networks, str or None
+    out : path-like
+    resume : bool
+        A run in the folder goes on: its networks are wanted.
+
+    Returns
+    -------
+    Networks, or None if none are wanted
+    """
+    if resume and (Path(out) / CONFIG).exists():
+        saved = read_options(out).get("model", "")
+        return networks_of(saved, out, None if wanted == saved else wanted)
+    return None if wanted is None else find_networks(wanted)
+
+
 def networks_of(saved: str, out: str | Path, given: Any = None) -> Networks:
     """Return the networks of a run that is in a folder already.
 
@@ -96,9 +116,9 @@ def networks_of(saved: str, out: str | Path, given: Any = None) -> Networks:
     """
     if given is not None:
         found = find_networks(given)
-        if found.name != saved:
+        if _without_file(found.name) != _without_file(saved):
             raise CheckpointError(f"{out}: expected its networks, {saved!r}, got {found.name!r}")
-        return found
+        return found._replace(name=saved)
     if saved.startswith(OWN):
         cure = "give them again, as in scratchgan.load(folder, pair), or with `model=FILE.py:NAME`"
         raise CheckpointError(f"{out}: was trained with networks of your own; {cure}")
@@ -120,6 +140,12 @@ def _kept(path, saved, file, name, checksum):
         cure = f"read it, then name it with `model={path}:{name}`"
         raise CheckpointError(f"{path}: is code that was never used on this machine; {cure}")
     return Networks(saved, _pair(f"{path}:{name}"), code)
+
+
+def _without_file(name):
+    """Return NAME and checksum of networks in a file: the file itself may have been renamed."""
+    copied = COPIED.fullmatch(name)
+    return copied.group("name", "checksum") if copied else name
 
 
 def _pair(target):

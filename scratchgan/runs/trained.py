@@ -67,14 +67,15 @@ class Run:
         classes = self.config.classes
         if not self.config.condition:
             if label is not None:
-                raise ValueError(f"`label={label}`: {self.out} was trained without labels")
+                raise ValueError(f"`label=`: {self.out} was trained without labels")
             return None
         if label is None:
             return np.arange(n) % classes
         given = np.asarray(label)
-        integers = given.dtype.kind in "iu" and given.shape in ((), (n,))
-        if not (integers and 0 <= given.min() <= given.max() < classes):
-            raise ValueError(f"`label={label}`: expected 0 to {classes - 1}, one or {n} of them")
+        if given.shape not in ((), (n,)):
+            raise ValueError(f"label: expected one, or {n}, got an array of shape {given.shape}")
+        if given.dtype.kind not in "iu" or not 0 <= given.min() <= given.max() < classes:
+            raise ValueError(f"`label=`: expected 0 to {classes - 1}, got {label}")
         return np.full(n, given, np.int64) if given.ndim == 0 else given.astype(np.int64)
 
     @property

@@ -126,18 +126,20 @@ def test_a_changed_file_cannot_go_on_with_the_run(capsys):
     train()
     Path("mine.py").write_text(Path("mine.py").read_text() + "\n# changed\n")
     assert go_on("--model", "mine.py:PAIR") == 2
-    assert "from a different run (model: 'mine.py:PAIR" in said(capsys)
+    assert "run: expected its networks, 'mine.py:PAIR" in said(capsys)
 
 
 def test_code_that_nobody_named_on_this_machine_is_not_run(capsys):
     """The folder of a run may come from somebody else, and networks.py is a program."""
     train()
     shutil.rmtree(cache_dir() / "networks")
-    Path("run/networks.py").read_bytes()
     assert main(["sample", "run"]) == 2
     line = said(capsys)
     assert "run/networks.py: is code that was never used on this machine" in line
     assert line.endswith("read it, then name it with --model run/networks.py:PAIR")
+    assert go_on("--steps", 6) == 2
+    assert go_on("--steps", 6, "--model", "run/networks.py:PAIR") == 0
+    shutil.rmtree(cache_dir() / "networks")
     drawn("x.npz", "--model", "run/networks.py:PAIR")
     drawn()  # named once is enough
 

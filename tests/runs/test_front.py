@@ -87,11 +87,13 @@ def test_labels_make_a_conditional_run(tmp_path, condition):
     assert np.array_equal(again.sample(6), run.sample(6))
 
 
-@pytest.mark.parametrize("label", [3, -1, 0.5, [0, 1], "two"])
+@pytest.mark.parametrize("label", [3, -1, 0.5, [0, 1, 3], "two"])
 def test_labels_that_a_run_does_not_have(tmp_path, label):
     run = trained(tmp_path, labels=LABELS)
-    with pytest.raises(ValueError, match=r"`label=.*`: expected 0 to 2"):
+    with pytest.raises(ValueError, match="`label=`: expected 0 to 2, got"):
         run.sample(3, label=label)
+    with pytest.raises(ValueError, match=r"label: expected one, or 3, got .* \(2,\)"):
+        run.sample(3, label=[0, 1])
     with pytest.raises(ValueError, match="was trained without labels"):
         trained(tmp_path / "plain").sample(3, label=1)
 
@@ -221,7 +223,7 @@ def test_a_loaded_run_needs_its_networks_again(tmp_path):
     other = sg.Model(generator, lambda: sg.Sequential(sg.Flatten(), sg.Dense(108, 1)), 14)
     with pytest.raises(CheckpointError, match="expected its networks, 'own networks"):
         sg.load(tmp_path, other)
-    with pytest.raises(CheckpointError, match=r"from a different run.*model"):
+    with pytest.raises(CheckpointError, match="expected its networks, 'own networks"):
         trained(tmp_path, model=other, resume=True)
 
 
