@@ -1,5 +1,6 @@
 """Draw new images from a trained generator."""
 
+import os
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -48,7 +49,7 @@ def run(options: Namespace) -> int:
     if suffix not in (".png", ".npz"):
         expected = "a name in .png or .npz (a picture, or arrays)"
         raise ValueError(f"--out: expected {expected}, got {out}")
-    if out.is_dir():
+    if os.path.isdir(out):
         raise ValueError(f"--out: expected a file, got the folder {out}")
     if suffix == ".png" and n > IN_A_PICTURE:
         cure = "choose an --out in .npz for more"
@@ -56,7 +57,7 @@ def run(options: Namespace) -> int:
     images, z, labels = draw(options)
     if suffix == ".png":
         grid = sample_grid(images, options.columns, options.border, options.scale)
-    made, older = _make_folder(out), out.exists()
+    made, older = _make_folder(out), os.path.exists(out)
     if suffix == ".png":
         save_image(grid, out)
     else:
@@ -65,7 +66,7 @@ def run(options: Namespace) -> int:
         arrays |= {} if labels is None else {"labels": labels}
         write_atomically(out, lambda file: np.savez_compressed(file, **arrays))
     place = ", in place of an older file" if older else made
-    print(f"{out}: {n} images from {options.run_dir}{place}")
+    print(f"{out}: {n} image{'s'[: n - 1]} from {options.run_dir}{place}")
     return 0
 
 

@@ -1,11 +1,12 @@
 """Measure how near the samples of a run are to real digits: ``python -m scratchgan score RUN_DIR``.
 
 The judge is a classifier of MNIST's digits, made of this library's own layers. It is trained once,
-in a minute, and kept in the cache. Other classifiers give other distances. So compare ratios: the
-distance of a run, divided by the distance between training images and test images.
+in one or two minutes, and kept in the cache. Other classifiers give other distances. So compare
+ratios: the distance of a run, divided by the distance between training images and test images.
 """
 
 import json
+import sys
 import zlib
 from pathlib import Path
 from typing import NamedTuple
@@ -80,9 +81,13 @@ def digit_judge(data: str | Path | None = None, cache: str | Path | None = None)
             return network
     except (OSError, ValueError):  # missing, damaged: train a new one
         pass
+    _say(f"training the judge of digits, once: one or two minutes; it will be kept in {path}")
     metrics.fit_classifier(network, to_unit(images), labels, np.random.default_rng(0))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_arrays(path, network.state_dict(), about)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_arrays(path, network.state_dict(), about)
+    except OSError as error:  # no reason to lose the judge that has just been trained
+        _say(f"the judge is used now, but not kept: {error}")
     return network
 
 
@@ -142,14 +147,63 @@ def score_run(
     ValueError
         The run's images have another shape.
     """
+    images, labels = draw_digits(run_dir, seed, backend)
+    judge = judge or digit_judge(data)
+    return score_digits(images, labels, judge, real or real_digits(judge, data))
+
+
+def draw_digits(
+    run_dir: str | Path, seed: int = 0, backend: str = "auto"
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Draw the samples of a run that are compared with real digits.
+
+    Parameters
+    ----------
+    run_dir, seed, backend
+        See `score_run`.
+
+    Returns
+    -------
+    images : uint8 array (10000, 28, 28, 1)
+    labels : integer array (10000,) or None
+        The digits that were asked for, if the run is conditional.
+
+    Raises
+    ------
+    CheckpointError
+        The run cannot be read.
+    ValueError
+        The run's images have another shape.
+    """
     generator, config = load_generator(run_dir, backend)
     labels = np.arange(SAMPLES) % config.classes if config.condition else None
     z = draw_noise(np.random.default_rng(seed), SAMPLES, z_dim(config), config.noise)
-    images = generate(generator, z, labels)
-    if images.shape[1:] != (28, 28, 1):
-        raise ValueError(f"{run_dir}: expected digits (28, 28, 1), got images {images.shape[1:]}")
-    judge = judge or digit_judge(data)
-    features, floor = real or real_digits(judge, data)
+    shape = generate(generator, z[:1], None if labels is None else labels[:1]).shape[1:]
+    if shape != (28, 28, 1):
+        raise ValueError(f"{run_dir}: expected digits (28, 28, 1), got images {shape}")
+    return generate(generator, z, labels), labels
+
+
+def score_digits(
+    images: np.ndarray, labels: np.ndarray | None, judge: Sequential, real: tuple[np.ndarray, float]
+) -> Score:
+    """Compare images with MNIST's test images.
+
+    Parameters
+    ----------
+    images : uint8 array (N, 28, 28, 1)
+    labels : integer array (N,) or None
+        The digits that were asked for.
+    judge : Sequential
+        From `digit_judge`.
+    real : tuple
+        From `real_digits`, with this judge.
+
+    Returns
+    -------
+    Score
+    """
+    features, floor = real
     fake = metrics.embed(judge, to_unit(images))  # (N, 256)
     read = metrics.predict_from(judge, fake)
     fid = metrics.frechet_distance(features, fake)
@@ -161,5 +215,9 @@ def score_run(
 def _mnist(data, split):
     found = mnist(data, split=split)
     if found.name != "mnist":
-        raise DataError(f"expected MNIST, got {found.name}: name its folder with --data")
+        raise DataError(f"expected MNIST, got {found.name}: name its folder with `data=`")
     return found
+
+
+def _say(text):
+    print(f"scratchgan: {text}", file=sys.stderr)

@@ -64,7 +64,7 @@ def arrays(path):
 def test_a_png_is_a_grid_that_one_can_look_at(trained, tmp_path, capsys, n, cells, scale):
     out = tmp_path / "x.png"
     status, said, _ = sample(capsys, trained(), "--n", n, "--out", out)
-    assert status == 0 and f"{out}: {n} images" in said
+    assert status == 0 and f"{out}: {n} {'image' if n == 1 else 'images'} from" in said
     with Image.open(out) as image:
         assert image.size == tuple(scale * (2 + 8 * cells_) for cells_ in cells)
 
@@ -245,6 +245,9 @@ def test_a_folder_that_cannot_be_made_is_refused(trained, tmp_path, capsys):
     error = refused(capsys, run, "--out", file / "x.npz")
     assert f"{file / 'x.npz'}: cannot be written: Not a directory; nothing was written" in error
     assert file.read_text() == "mine"
+    long = tmp_path / f"{'n' * 300}.png"
+    wanted = f"{long}: cannot be written: File name too long; nothing was written"
+    assert wanted in refused(capsys, run, "--out", long)
 
 
 def test_no_folder_is_made_for_what_is_refused(trained, tmp_path, capsys):
