@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from ..runs.score import digit_judge, draw_digits, real_digits, score_digits
-from .common import add_backend
+from .common import add_backend, add_model, as_shell
 
 COLUMNS = ("FID", "x real", "precision", "recall", "KL", "as asked")
 LEGEND = """\
@@ -22,6 +22,7 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("run_dir", type=Path, nargs="+", help="the --out of a training run")
     parser.add_argument("--data", help="folder with MNIST's files")
     parser.add_argument("--seed", type=int, default=0, help="seed of the samples' noise")
+    add_model(parser)
     add_backend(parser)
 
 
@@ -40,10 +41,11 @@ def run(options: Namespace) -> int:
     drawn, errors = [], 0
     for run_dir in options.run_dir:  # all of them, before anything is downloaded or trained
         try:
-            drawn.append((run_dir, *draw_digits(run_dir, options.seed, options.backend)))
+            images, labels = draw_digits(run_dir, options.seed, options.backend, options.model)
+            drawn.append((run_dir, images, labels))
         except (ValueError, OSError) as error:
             errors += 1
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {as_shell(str(error))}", file=sys.stderr)
     if not drawn:
         return 2
     judge = digit_judge(options.data)

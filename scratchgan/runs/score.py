@@ -9,16 +9,15 @@ import json
 import sys
 import zlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import metrics
 from ..data import DataError, cache_dir, mnist, to_unit
 from ..files import read_arrays, write_arrays
-from ..gan import draw_noise, generate, z_dim
 from ..layers import Sequential
-from .trained import load_generator
+from .trained import load
 
 JUDGE_VERSION = 1  # raise it when the judge or its training changes: then old files are not used
 SAMPLES = 10_000  # as many as MNIST has test images
@@ -153,7 +152,7 @@ def score_run(
 
 
 def draw_digits(
-    run_dir: str | Path, seed: int = 0, backend: str = "auto"
+    run_dir: str | Path, seed: int = 0, backend: str = "auto", model: Any = None
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Draw the samples of a run that are compared with real digits.
 
@@ -161,6 +160,8 @@ def draw_digits(
     ----------
     run_dir, seed, backend
         See `score_run`.
+    model : Model or str, optional
+        The run's networks; see `load`.
 
     Returns
     -------
@@ -175,13 +176,11 @@ def draw_digits(
     ValueError
         The run's images have another shape.
     """
-    generator, config = load_generator(run_dir, backend)
-    labels = np.arange(SAMPLES) % config.classes if config.condition else None
-    z = draw_noise(np.random.default_rng(seed), SAMPLES, z_dim(config), config.noise)
-    shape = generate(generator, z[:1], None if labels is None else labels[:1]).shape[1:]
+    run = load(run_dir, model, backend)
+    shape = run.sample(1).shape[1:]
     if shape != (28, 28, 1):
         raise ValueError(f"{run_dir}: expected digits (28, 28, 1), got images {shape}")
-    return generate(generator, z, labels), labels
+    return run.sample(SAMPLES, seed), run.labels(SAMPLES)
 
 
 def score_digits(

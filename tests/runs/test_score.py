@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 from scratchgan.__main__ import main
 from scratchgan.data import DataError, Dataset
 from scratchgan.metrics import predict
-from scratchgan.runs import score, train
+from scratchgan.runs import score, train, trained
 
 from ..gan.tiny import install, random_images, tiny_config
 
@@ -124,7 +124,7 @@ def test_real_digits_score_better_than_an_untrained_generator(judged, tmp_path, 
     run = run_of(tmp_path, judged(None, "train").images)
     judge = score.digit_judge()
     noise = score.score_run(run, judge=judge)
-    monkeypatch.setattr(score, "generate", lambda *a: judged(None, "train").images[600:900])
+    monkeypatch.setattr(trained, "generate", lambda *a: judged(None, "train").images[600:900])
     real = score.score_run(run, judge=judge)
     assert noise.floor == real.floor > 0
     assert noise.fid > 4 * noise.floor
@@ -140,7 +140,7 @@ def test_of_a_conditional_run_the_judge_reads_what_was_asked_for(judged, tmp_pat
     run = run_of(tmp_path, data.images, data.labels, condition="concat", classes=10)
     wanted = [data.images[data.labels == k][:30] for k in range(10)]  # 30 of each class
     images = np.stack(wanted, 1).reshape(300, 28, 28, 1)  # 0, 1, ..., 9, 0, 1, ...
-    monkeypatch.setattr(score, "generate", lambda generator, z, labels: images)
+    monkeypatch.setattr(trained, "generate", lambda generator, z, labels: images)
     assert score.score_run(run, judge=score.digit_judge()).accuracy > 0.9
 
 
@@ -207,9 +207,9 @@ def test_nothing_is_loaded_or_trained_before_the_runs_are_read(tmp_path, monkeyp
 def test_a_run_of_other_images_is_refused_after_one_image(digits, tmp_path, monkeypatch):
     install(monkeypatch)
     train(tiny_config(), random_images(32), tmp_path / "run", steps=1, backend="numpy")
-    made, generate = [], score.generate
+    made, generate = [], trained.generate
     monkeypatch.setattr(
-        score, "generate", lambda g, z, *a: (made.append(len(z)), generate(g, z, *a))[1]
+        trained, "generate", lambda g, z, *a: (made.append(len(z)), generate(g, z, *a))[1]
     )
     with pytest.raises(ValueError, match="expected digits"):
         score.draw_digits(tmp_path / "run", backend="numpy")
