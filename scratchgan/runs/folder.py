@@ -111,6 +111,17 @@ def go_back(out: Path, step: int, steps: int, save_every: int) -> None:
         (out / SAMPLES / f"{step:08}.png").unlink(missing_ok=True)
 
 
+def add_row(out: Path, row: list[Any]) -> None:
+    """Append a row to the metrics."""
+    path = out / METRICS
+    try:
+        with open(path, "a") as file:
+            file.write(",".join(map(str, row)) + "\n")
+    except OSError as error:  # a full disk, say
+        kept = f"{CHECKPOINT} is kept as it was"
+        raise type(error)(f"{path}: cannot be written: {error.strerror}; {kept}") from error
+
+
 def read_options(out: str | Path) -> dict[str, Any]:
     """Return what a run's ``config.json`` holds.
 

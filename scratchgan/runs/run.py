@@ -138,7 +138,6 @@ class _Run:
         with (
             asked_to_stop() as asked,
             np.errstate(over="ignore", invalid="ignore"),  # the monitor reports these
-            open(self.out / folder.METRICS, "a", buffering=1) as metrics,
             bar,
             closing(stepper),
         ):
@@ -149,7 +148,7 @@ class _Run:
                 self.last = stepper.run(n)
                 bar.update(n * size)
                 if trainer.step_count % METRICS_EVERY == 0 or trainer.step_count == steps:
-                    self.report(metrics, bar)
+                    self.report(bar)
                 if trainer.step_count % self.save_every == 0:
                     self.save()
         if trainer.step_count % self.save_every:
@@ -159,7 +158,7 @@ class _Run:
             raise Stopped(f"{saved}; go on with `resume=True`")
         self.draw()
 
-    def report(self, metrics, bar):
+    def report(self, bar):
         """Write a row of metrics, the bar's text, and a warning if one is due."""
         trainer, now = self.trainer, time.perf_counter()
         step, epoch = trainer.step_count, trainer.batches.epoch
@@ -168,7 +167,7 @@ class _Run:
         speed = (step - before) * trainer.batch_size * trainer.d_steps / (now - then)
         self.since = now, step
         row = [step, epoch, *(f"{value:.6g}" for value in found), f"{speed:.0f}"]
-        metrics.write(",".join(map(str, row)) + "\n")
+        folder.add_row(self.out, row)
         said = f"epoch {epoch}, D loss {d_loss:.3f}, G loss {g_loss:.3f}"
         said += f", D(x) {d_real:.2f}, D(G(z)) {d_fake:.2f}"
         bar.set_postfix_str(said, refresh=False)

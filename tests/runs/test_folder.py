@@ -1,12 +1,13 @@
 """The folder of a run: nobody else's files are touched, and no run is lost."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 from scratchgan.runs import CheckpointError
 
-from .test_run import content, install, run, samples
+from .test_run import column, content, install, run, samples
 
 
 @pytest.fixture(autouse=True)
@@ -120,3 +121,26 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(OSError, match="run"):
         run(tmp_path / "run", 2)
+
+
+@pytest.mark.parametrize("full", ["metrics.csv", "checkpoint.safetensors", "samples"])
+def test_a_full_disk_names_the_file_and_keeps_the_run(tmp_path, monkeypatch, full):
+    run(tmp_path, 20, save_every=10)
+    kept = (tmp_path / "checkpoint.safetensors").read_bytes()
+
+    def refuse(path, *args, **kwargs):
+        parts = Path(path).parts
+        named = any(part.lstrip(".").startswith(full) for part in parts[len(tmp_path.parts) :])
+        if named and args and args[0] != "r":
+            raise OSError(28, "No space left on device", str(path))
+        return open_(path, *args, **kwargs)
+
+    open_ = open
+    with monkeypatch.context() as patch:
+        patch.setattr("builtins.open", refuse)
+        with pytest.raises(OSError, match=rf"{full}.*: cannot be written: No space left") as error:
+            run(tmp_path, 40, save_every=10, resume=True)
+    assert "kept as it was" in str(error.value) or "nothing was written" in str(error.value)
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == kept or full == "samples"
+    assert run(tmp_path, 40, save_every=10, resume=True).step_count == 40
+    assert column(tmp_path) == [10, 20, 30, 40]
