@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from ..files import PathLike, remove_leftovers, write_atomically
 from .base import DataError, Dataset

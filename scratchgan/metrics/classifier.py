@@ -7,7 +7,7 @@ network in place of Inception where images are digits.
 """
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from ..backend import ops_of
 from ..layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, ReLU, Sequential
