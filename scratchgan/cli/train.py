@@ -6,13 +6,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args
 
-from ..data import Dataset, as_dataset, load_images, mnist
+from ..data import Dataset, load_images, mnist
 from ..gan import PRESETS, Config, Trainer, dcgan_name, preset_options
 from ..runs import find_networks
 from ..runs import train as train_run
 from ..runs.folder import COMMAND, CONFIG, read_options
-from ..runs.front import OPTIONS, configure, default_model
-from ..runs.networks import OF_A_FILE, networks_for
+from ..runs.front import OPTIONS, configure, default_model, load_for
+from ..runs.networks import OF_A_FILE, Networks, networks_for
 from ..runs.run import on_stderr
 from .common import HelpFormatter, add_backend, as_shell
 from .recipes import RECIPES
@@ -69,7 +69,9 @@ def train(
     (_add_images if name == "images" else _add_mnist)(p)
     options = p.parse_args(argv)
     options.recipe = name
-    return train_from(options, (_images if name == "images" else _mnist)(options))
+    networks = networks_for(options.model, options.out, options.resume)
+    data = _images(options, networks) if name == "images" else _mnist(options)
+    return train_from(options, data, networks)
 
 
 def parser(
@@ -133,7 +135,9 @@ def parser(
     return p
 
 
-def train_from(options: argparse.Namespace, data: Dataset) -> Trainer:
+def train_from(
+    options: argparse.Namespace, data: Dataset, networks: Networks | None = None
+) -> Trainer:
     """Train on ``data``, with the options of the command line.
 
     Parameters
@@ -141,12 +145,14 @@ def train_from(options: argparse.Namespace, data: Dataset) -> Trainer:
     options : argparse.Namespace
         From `parser`.
     data : Dataset
+    networks : Networks, optional
+        Default: those of ``options.model``.
 
     Returns
     -------
     Trainer
     """
-    networks: Any = networks_for(options.model, options.out, options.resume)
+    networks = networks or find_networks(options.model)
     config = configure(data, networks, {name: getattr(options, name) for name in OPTIONS})
     if options.epochs:
         batches = options.epochs * (len(data.images) // config.batch_size)
@@ -188,24 +194,18 @@ def _add_images(p):
     net.add_argument("--upsample", action="store_true", default=None, help=about)
 
 
-def _images(options):
+def _images(options, networks):
     """Return the images, and set the name of the model if none is given."""
     if not options.images:
         raise ValueError("--images: expected a folder of pictures, or an .npy or .npz file")
     own = {name: getattr(options, name) for name in DCGAN if getattr(options, name) is not None}
-    shape = None
-    if options.model:
-        if own and not options.model.startswith("dcgan-"):
-            given = ", ".join(f"--{name}" for name in own)
-            raise ValueError(f"{given}: expected no --model, got {options.model}")
-        networks: Any = networks_for(options.model, options.out, options.resume)
-        shape = networks.pair.image_shape
+    if own and networks and not networks.name.startswith("dcgan-"):
+        given = ", ".join(f"--{name}" for name in own)
+        raise ValueError(f"{given}: expected no --model, got {options.model}")
     net = {**DCGAN, **own}
-    if options.size and not options.model:  # before any picture is decoded
+    if options.size and not networks:  # before any picture is decoded
         dcgan_name(options.size, options.channels or 3, **net)
-    size, channels = (shape[0], shape[-1]) if shape else (None, None)
-    size, channels = options.size or size, options.channels or channels
-    data = as_dataset(options.images, size=size, channels=channels)
+    data = load_for(networks, options.images, None, options.size, options.channels)
     H, W, C = data.images.shape[1:]
     if not options.model:
         options.model = dcgan_name(H, C, **net) if own else default_model((H, W, C))

@@ -82,8 +82,7 @@ def begin(
     for folder in (out, out / SAMPLES):
         folder.mkdir(parents=True, exist_ok=True)
         remove_leftovers(folder)
-    more = {COMMAND: command} if command else {}
-    _write_text(out / CONFIG, json.dumps(config | more, indent=2) + "\n")
+    write_options(out, config, command)
     _write_text(out / METRICS, ",".join(COLUMNS) + "\n")
     if networks:
         write_atomically(out / NETWORKS, lambda file: file.write(networks))
@@ -109,6 +108,12 @@ def go_back(out: Path, step: int, steps: int, save_every: int) -> None:
         step < steps and step % save_every
     ):  # a run without the interruption has no grid of this step
         (out / SAMPLES / f"{step:08}.png").unlink(missing_ok=True)
+
+
+def write_options(out: Path, config: dict[str, Any], command: dict[str, Any] | None) -> None:
+    """Write a run's ``config.json``; see `begin`."""
+    more = {COMMAND: command} if command else {}
+    _write_text(out / CONFIG, json.dumps(config | more, indent=2) + "\n")
 
 
 def add_row(out: Path, row: list[Any]) -> None:

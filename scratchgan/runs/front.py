@@ -3,6 +3,7 @@
 import difflib
 import zlib
 from dataclasses import fields
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +72,7 @@ def train(
         As `scratchgan.runs.run.train`.
     """
     networks = networks_for(model, out, resume)
-    shape = networks.pair.image_shape if networks else None
-    if shape and not isinstance(images, np.ndarray):
-        size, channels = size or shape[0], channels or shape[-1]
-    data = as_dataset(images, labels, size=size, channels=channels)
+    data = load_for(networks, images, labels, size, channels)
     if labels is not None:
         options = {"condition": CONDITION} | options
     networks = networks or find_networks(default_model(data.images.shape[1:]))
@@ -84,6 +82,23 @@ def train(
         save_every=save_every, labels=data.labels, networks=networks, progress=progress,
     )  # fmt: skip
     return load(out, networks, backend)
+
+
+def load_for(
+    networks: Networks | None, images: Any, labels: Any, size: int | None, channels: int | None
+) -> Dataset:
+    """Load images; the pictures of a folder get the size and channels that the networks take.
+
+    Parameters
+    ----------
+    networks : Networks or None
+    images, labels, size, channels
+        As for `train`.
+    """
+    shape = networks.pair.image_shape if networks else None
+    if shape and isinstance(images, str | PathLike):
+        size, channels = size or shape[0], channels or shape[-1]
+    return as_dataset(images, labels, size=size, channels=channels)
 
 
 def default_model(image_shape: tuple[int, ...]) -> str:

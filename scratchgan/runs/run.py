@@ -96,6 +96,8 @@ def train(
     if goes_on:
         fixed_noise = checkpoint.load_checkpoint(out / CHECKPOINT, trainer, options)
         folder.go_back(out, trainer.step_count, steps, save_every)
+        if command:  # it may ask for more steps than before
+            folder.write_options(out, options, command)
     else:
         if resume:
             tell(f"no checkpoint in {out} yet: starting at step 0")

@@ -75,6 +75,9 @@ def test_resume_alone_knows_the_images_the_steps_and_the_options(place, monkeypa
     assert main(["train", "--out", "../run", "--resume"]) == 0
     assert "already at step 7, 7 wanted" in capsys.readouterr().err
     assert main(["train", "--out", "../run", "--resume", "--steps", "9"]) == 0
+    capsys.readouterr()
+    assert main(["train", "--out", "../run", "--resume"]) == 0
+    assert "already at step 9, 9 wanted" in capsys.readouterr().err
     run = sg.load("../run")
     assert run.steps == 9 and run.config.g_lr == run.config.d_lr == 0.01
     assert [int(path.stem) for path in sorted(Path("../run/samples").iterdir())] == [0, 3, 6, 9]
