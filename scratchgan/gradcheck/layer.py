@@ -22,8 +22,7 @@ import numpy as np
 
 from ..layers.base import LinearMap, ShapeError, only_params
 from .hints import explain, unlearned
-from .report import FEW, FIRST, SECOND, KinkError, Row
-from .report import gradient_row, inner_row, same_row, shape_row
+from .report import FEW, FIRST, SECOND, KinkError, Row, gradient_row, inner_row, same_row, shape_row
 from .single import copy_as, finite, same_dtype
 
 UNTOUCHED = "x, dy and weights left alone"

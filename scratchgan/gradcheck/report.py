@@ -93,8 +93,8 @@ class Report:
 
 CANNOT_TELL = (
     "cannot tell: differences do not settle, and may be wrong by {:.0e} of the largest entry.\n"
-    "Where numbers are large (outputs here are up to {:.0e}, those inside are not known), rounding\n"
-    "hides differences: try smaller inputs or smaller constants"
+    "Rounding hides differences where numbers are large (outputs are up to {:.0e} here;\n"
+    "those inside are not known): try smaller inputs or smaller constants"
 )
 
 
@@ -143,21 +143,23 @@ def gradient_row(what, tolerance, function, x, gradient, rng, size, every=True, 
     if not len(places):
         return Row(what, 0.0, tolerance)
     own, bounds = np.maximum(np.abs(claimed), np.abs(found)), 2 * (doubts + noises)
-    largest, top = max(own.max(), np.abs(gradient).max()), np.abs(function()).max(initial=0)
     if (own <= bounds).all() and bounds.max() <= 1e-9 * size:
         return Row(what, 0.0, tolerance)
+    largest, terms = max(own.max(), np.abs(gradient).max()), np.abs(function())
     if (doubts > np.maximum(0.1 * tolerance * largest, 2 * noises)).any():
         raise KinkError(what)
-    scale = np.clip(np.maximum(own, bounds / tolerance), 0.01 * largest, largest)
+    scale = np.clip(np.maximum(own, bounds / tolerance), 0.01 * largest, largest) + 1e-300
     errors, allowed = np.abs(claimed - found) / scale, np.maximum(tolerance, bounds / scale)
     i = int(np.argmax(np.where(allowed <= WIDEST, errors / allowed, 0)))
-    if errors[i] > allowed[i]:
-        values = f"expected {found[i]:.8g} (from differences), got {claimed[i]:.8g}"
-        detail = f"worst at {places[i]}: {values}\nhint: {guess(claimed, found)}"
-        return Row(what, float(errors[i]), float(allowed[i]), detail)
-    hidden = max(allowed.max(), 2 * EPS * top / (max(STEPS) * max(largest, 1e-300)))
+    hidden = max(allowed.max(), 2 * EPS * terms.max(initial=0) / (max(STEPS) * (largest + 1e-300)))
+    if errors[i] > allowed[i] and allowed[i] <= WIDEST:
+        if largest > 1e-12 * min(size, np.linalg.norm(terms)):
+            values = f"expected {found[i]:.8g} (from differences), got {claimed[i]:.8g}"
+            detail = f"worst at {places[i]}: {values}\nhint: {guess(claimed, found)}"
+            return Row(what, float(errors[i]), float(allowed[i]), detail)
+        hidden = max(hidden, errors[i], 1.0)  # backward, too, has lost its digits: all is saturated
     if hidden > WIDEST:
-        return Row(what, float(hidden), WIDEST, CANNOT_TELL.format(hidden, top))
+        return Row(what, float(hidden), WIDEST, CANNOT_TELL.format(hidden, terms.max(initial=0)))
     return Row(what, float(errors.max()), float(allowed.max()))
 
 

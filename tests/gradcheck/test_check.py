@@ -199,6 +199,50 @@ def test_check_loss_finds_a_loss_that_writes_into_its_input():
     assert any("left alone" in row.check and "in input 0 at (" in row.detail for row in failed)
 
 
+def test_check_loss_visits_some_entries_of_a_large_array():
+    calls = []
+
+    def counted(x):
+        calls.append(1)
+        return square(x)[0] / 2, x
+
+    assert check_loss(counted, (30, 30)).passed
+    assert len(calls) < 150
+    assert not check_loss(lambda x: (square(x)[0], 2.1 * x), (30, 30)).passed
+    calls.clear()
+    assert check_loss(counted, (4, 5)).passed
+    assert len(calls) > 20 * 6
+
+
+def cross_entropy(p):
+    if not ((p > 0) & (p < 1)).all():
+        raise ValueError("expected probabilities")
+    return -(np.log(p) + np.log(1 - p)).sum(), (1 / (1 - p) - 1 / p).astype(p.dtype)
+
+
+@pytest.mark.parametrize("between", [(0.01, 0.99), (0, 1), (0.2, 0.3), (1e-3, 2e-3)])
+def test_check_loss_draws_from_the_range_that_it_is_given(between):
+    seen = []
+
+    def loss(p, factor=1):
+        seen.append(p)
+        value, gradient = cross_entropy(p)
+        return value, factor * gradient
+
+    for seed in range(3):
+        report = check_loss(loss, (4, 5), seed=seed, between=between)
+        assert report.passed, str(report)
+        assert not check_loss(lambda p: loss(p, 2), (4, 5), seed=seed, between=between).passed
+    assert all(between[0] <= p.min() and p.max() <= between[1] for p in seen)
+    assert np.ptp(seen[0]) > 0.5 * (between[1] - between[0])
+
+
+@pytest.mark.parametrize("between", [(1, 0), (0, 0), (0, np.inf), (np.nan, 1)])
+def test_check_loss_refuses_what_is_no_range(between):
+    with pytest.raises(ValueError, match="expected between="):
+        check_loss(square, (3,), between=between)
+
+
 # ---- differences -----------------------------------------------------------------------------
 
 
