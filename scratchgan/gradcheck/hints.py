@@ -39,9 +39,10 @@ def guess(claimed, found):
     ratio, largest = (claimed @ found) / power, np.abs(found).max()
     off, rest = np.abs(claimed - found).max() / largest, np.abs(claimed - ratio * found).max()
     if off <= 1e-4:
-        same = rest <= 0.1 * off * largest
-        what = f"every entry is {ratio:.8g} times" if same else f"entries are within {off:.0e} of"
-        return f"{what} what it should be: an epsilon, or a constant that was rounded"
+        what = f"entries deviate by {off:.0e} of the largest at most"
+        if rest <= 0.1 * off * largest:
+            what = f"every entry is {ratio:.8g} times what it should be"
+        return f"{what}: an epsilon, or a constant that was rounded"
     if rest > 1e-5 * np.abs(claimed).max():
         wrong = np.abs(claimed - found) > 1e-5 * largest
         if wrong.mean() < 0.5:
