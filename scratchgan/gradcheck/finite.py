@@ -171,12 +171,15 @@ def probe(f, x, gradient, rng, every, tolerance=1e-7, size=1.0, unit=1.0):
     claimed, found, doubts, noises : arrays, one number for each place
     """
     enough = 0.02 * tolerance * (float(np.abs(gradient).max(initial=0)) or size)
+    middle = np.array(f())  # the same for every place
 
     def along(place, direction):
         start, claim = x[place].copy(), (gradient[place] * direction).sum()
         rounded = EPS * float(np.linalg.norm(np.ravel(start * gradient[place])))
 
         def moved(s):
+            if s == 0:
+                return middle
             x[place] = start + s * direction
             value = f()
             x[place] = start
