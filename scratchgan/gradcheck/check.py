@@ -7,10 +7,14 @@ from threadpoolctl import threadpool_limits
 
 from ..layers.base import Layer
 from .layer import LayerUnderTest
-from .report import FIRST, KinkError, Report, Row, gradient_row, same_row
+from .report import FEW, FIRST, KinkError, Report, Row, gradient_row, same_row
 
+UNTOUCHED = "inputs left alone"
 TRIES = 5  # random inputs to try, while the differences step over a kink
-NO_LIMIT = "differences do not settle: not differentiable here, or not the same at every call"
+NO_LIMIT = (
+    "cannot tell: differences do not settle. The function is not differentiable here, is not the\n"
+    "same at every call, or rounds away what changes: try smaller constants inside"
+)
 
 
 def check(layer: Layer, input_shape: tuple[int, ...], seed: int = 0) -> Report:
@@ -29,10 +33,11 @@ def check(layer: Layer, input_shape: tuple[int, ...], seed: int = 0) -> Report:
     Returns
     -------
     Report
-        ``.passed``, ``.rows``, and a table as its text. The error of a gradient is its largest
-        deviation from the differences, divided by its largest entry. The differences have rounding
-        errors, too: their possible size is subtracted from the deviation. Arrays of more than 400
-        entries are not checked entry by entry, but at 8 entries and along 4 random directions.
+        ``.passed``, ``.rows``, and a table as its text. The error of a gradient is the largest
+        deviation of an entry from the differences, relative to this entry or, for entries that
+        the differences cannot measure so finely, to a larger one: see `report.gradient_row`. Arrays
+        of more than 400 entries are not checked entry by entry, but at 8 entries and along 4 random
+        directions.
 
     Raises
     ------
@@ -54,33 +59,59 @@ def check(layer: Layer, input_shape: tuple[int, ...], seed: int = 0) -> Report:
     return _first_smooth(f"{layer} on {tuple(input_shape)}", seed, run)
 
 
-def check_loss(loss: Callable[..., tuple], *shapes: tuple[int, ...], seed: int = 0) -> Report:
+def check_loss(
+    loss: Callable[..., tuple],
+    *shapes: tuple[int, ...],
+    seed: int = 0,
+    between: tuple[float, float] | None = None,
+) -> Report:
     """Check a function that returns its value and its gradients, as those of ``losses`` do.
 
     Parameters
     ----------
     loss : callable, (*arrays) -> (value, *gradients)
     *shapes : tuple of int
-        One shape for each array. The arrays are drawn from N(0, 1).
+        One shape for each array.
     seed : int
         Seed of the arrays.
+    between : (float, float), optional
+        The range from which the arrays are drawn, which is never left: ``between=(0, 1)`` for a
+        loss that takes probabilities. Without it, they are drawn from N(0, 1).
 
     Returns
     -------
     Report
+        See `check`.
+
+    Raises
+    ------
+    ValueError
+        ``between`` is no range.
     """
+    low, high = between or (-2.0, 2.0)
+    if not -np.inf < low < high < np.inf:
+        raise ValueError(f"check_loss: expected between=(low, high), low < high, got {between}")
+    half = (high - low) / 2
+
+    def draw(rng, shape):
+        if between is None:
+            return rng.standard_normal(shape)
+        return low + half * (1 + 0.9 * rng.uniform(-1, 1, shape))  # differences need the rest
 
     def run(report, rng):
-        arrays = [rng.standard_normal(shape) for shape in shapes]
+        arrays = [draw(rng, shape) for shape in shapes]
         before, names = [a.copy() for a in arrays], [f"input {i}" for i in range(len(arrays))]
         _, *gradients = loss(*arrays)
-        report.rows.append(same_row("inputs left alone", names, arrays, before))
+        report.add(same_row(UNTOUCHED, names, arrays, before))
+        for a, start in zip(arrays, before, strict=True):
+            a[...] = start
         single = loss(*(a.astype("float32") for a in arrays))
         wrong = [f"gradient {i} is {g.dtype}" for i, g in enumerate(single[1:]) if g.dtype != "f4"]
-        report.rows.append(Row("float32 stays float32", len(wrong), 0, ", ".join(wrong)))
+        report.add(Row("float32 stays float32", len(wrong), 0, ", ".join(wrong)))
         for name, a, gradient in zip(names, arrays, gradients, strict=True):
-            args = lambda: loss(*arrays)[0], a, gradient, rng, np.linalg.norm(gradient)
-            report.rows.append(gradient_row(f"d/d {name}", FIRST, *args))
+            value = lambda: loss(*(array.copy() for array in arrays))[0]  # noqa: E731
+            args = value, a, gradient, rng, 1.0, a.size <= FEW, min(half, 1.0)
+            report.add(gradient_row(f"d/d {name}", FIRST, *args), [UNTOUCHED])
 
     return _first_smooth(getattr(loss, "__qualname__", repr(loss)), seed, run)
 

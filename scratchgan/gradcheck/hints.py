@@ -36,9 +36,15 @@ def guess(claimed, found):
     power = found @ found
     if power < 1e-12 * (claimed @ claimed):
         return "the true gradient is zero: this term should not be there, or should cancel"
-    ratio = (claimed @ found) / power
-    if np.abs(claimed - ratio * found).max() > 1e-5 * np.abs(claimed).max():
-        wrong = np.abs(claimed - found) > 1e-5 * np.abs(found).max()
+    ratio, largest = (claimed @ found) / power, np.abs(found).max()
+    off, rest = np.abs(claimed - found).max() / largest, np.abs(claimed - ratio * found).max()
+    if off <= 1e-4:
+        what = f"entries deviate by {off:.0e} of the largest at most"
+        if rest <= 0.1 * off * largest:
+            what = f"every entry is {ratio:.8g} times what it should be"
+        return f"{what}: an epsilon, or a constant that was rounded"
+    if rest > 1e-5 * np.abs(claimed).max():
+        wrong = np.abs(claimed - found) > 1e-5 * largest
         if wrong.mean() < 0.5:
             return f"only {wrong.sum()} of {wrong.size} entries differ: look at borders and indices"
         mistakes = "a missing term, a factor that is not the same for\nevery entry (a slope, say)"

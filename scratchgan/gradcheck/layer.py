@@ -9,29 +9,36 @@ at all).
     adjoint         <apply(x), dy> = <x, adjoint(dy)> = <w, weight_grad(x, dy)>, to the last digits
     tangent         <J t, dy> = <t, J^T dy>: `double_backward` against `backward`
     second order    B = <t, J^T dy>:     dB/dx and dB/dθ against differences of B
+    float32         see ``single.py``
+
+All of it is done in both modes, training and evaluation. Where evaluation computes the same numbers
+as training to the bit, its differences are not taken again, and there is no second row.
 """
 
-import contextlib
 import copy
+from dataclasses import replace
 
 import numpy as np
 
 from ..layers.base import LinearMap, ShapeError, only_params
 from .hints import explain, unlearned
-from .report import FIRST, SECOND, KinkError, Row, gradient_row, inner_row, same_row, shape_row
+from .report import FEW, FIRST, SECOND, KinkError, Row, gradient_row, inner_row, same_row, shape_row
+from .single import copy_as, finite, same_dtype
 
-FEW = 400  # arrays up to this size, in layers of up to ten times this, are checked in every entry
+UNTOUCHED = "x, dy and weights left alone"
 
 
 class LayerUnderTest:
     """A copy of a layer in float64, with random parameters, and all that its checks need.
 
     Letters: x input, t tangent, y output in the mode that is checked, dy upstream gradient. The
-    ``mode`` is the end of the rows' names: "" in training, " (evaluation)" in evaluation.
+    ``mode`` is the end of the rows' names: "" in training, " (evaluation)" in evaluation. Every
+    call of the layer gets copies of x, t and dy, so that one that writes into them spoils nothing
+    else; ``handed`` holds the copies of the last call.
     """
 
     def __init__(self, layer, input_shape, rng, report):
-        self.rng, self.report, self.layer = rng, report, _copy_as(layer, "float64")
+        self.rng, self.report, self.layer = rng, report, copy_as(layer, "float64")
         self.params = self.layer.params()
         self.inputs = ["t", "dy", "x", *self.params]  # the names of `arrays`
         for param in self.params.values():
@@ -39,7 +46,8 @@ class LayerUnderTest:
             param.value += 0.3 * rng.standard_normal(param.shape) / np.sqrt(inputs)
         self.x, self.t = rng.standard_normal((2, *input_shape))
         self.random_states = [(g, g.bit_generator.state) for g in self.layer.rngs().values()]
-        self.mode, self.y = "", None
+        self.mode, self.y, self.handed = "", None, {}
+        self.known = {}  # the gradients checked in training
         report.notes += unlearned(self.layer)
 
     def check_all(self):
@@ -49,10 +57,12 @@ class LayerUnderTest:
         """
         try:
             for self.mode in "", " (evaluation)":
-                in_training, self.y = self.y, self.forward(self.x.copy())[0]
+                in_training, self.y = self.y, self.forward(self.x)[0]
                 if in_training is None:
                     self.dy = self.rng.standard_normal(self.y.shape)
-                if not self.contract() or np.array_equal(self.y, in_training):
+                elif not np.array_equal(self.y, in_training):
+                    self.known = {}
+                if not self.contract():
                     return
                 self.first_order()
                 self.adjoint()
@@ -65,12 +75,12 @@ class LayerUnderTest:
 
     # ---- one call of the layer ---------------------------------------------------------------
 
-    def forward(self, x, layer=None):
+    def forward(self, x):
         """Return y and the cache, computed with the same random numbers every time."""
         for rng, state in self.random_states:
             rng.bit_generator.state = state
-        self.stage = "forward"
-        result = (layer or self.layer).forward(x, not self.mode)
+        self.stage, self.handed["x"] = "forward", x.copy()
+        result = self.layer.forward(self.handed["x"], not self.mode)
         pair = isinstance(result, tuple) and len(result) == 2
         if not (pair and isinstance(result[0], np.ndarray)):
             got = f"y of {type(result[0])}" if pair else type(result)
@@ -81,12 +91,14 @@ class LayerUnderTest:
     def backward(self, cache, start=0.0, **switch):
         """Set all gradients to ``start``, run the layer's backward, return [dx, dθ...]."""
         self.layer.grad[...] = start
-        dx = self.layer.backward(self.dy, cache, **switch)
+        self.handed["dy"] = self.dy.copy()
+        dx = self.layer.backward(self.handed["dy"], cache, **switch)
         return copy.deepcopy([dx, *self.grads()])
 
     def tangent(self, cache):
         """Run the layer's double_backward, which adds to the gradients: [J t, dB/dx, dB/dθ...]."""
-        jt, bend = self.layer.double_backward(self.t, self.dy, cache)
+        self.handed |= {"t": self.t.copy(), "dy": self.dy.copy()}
+        jt, bend = self.layer.double_backward(self.handed["t"], self.handed["dy"], cache)
         return copy.deepcopy([jt, np.zeros_like(self.x) if bend is None else bend, *self.grads()])
 
     def grads(self):
@@ -100,28 +112,42 @@ class LayerUnderTest:
     # ---- rows --------------------------------------------------------------------------------
 
     def add(self, row):
-        """Add a row to the report; return whether it passed."""
-        self.report.rows.append(row)
-        return row.passed
+        """Add a row to the report; return whether it passed.
+
+        It may follow from the same mistake in training, from an array that was overwritten, or, if
+        it is about the second order, from a gradient of the first.
+        """
+        causes = [UNTOUCHED, UNTOUCHED + self.mode]
+        causes += [row.check.removesuffix(self.mode)] if self.mode else []
+        if row.check.startswith(("second order", "<J t")):
+            causes += [f"d{key}{self.mode}" for key in ("x", *self.params)]
+        return self.report.add(row, causes)
+
+    def untouched(self, what, before):
+        """Add a row: the layer has not written into what it was handed, nor into its weights."""
+        now = dict(zip(self.inputs, self.arrays(), strict=True)) | self.handed
+        self.same(what, self.inputs, list(now.values()), before)
 
     def same(self, what, names, arrays, expected):
         """Add a row: these arrays should be equal up to the order of summation."""
         return self.add(same_row(what + self.mode, names, arrays, expected))
 
-    def gradients(self, what, tolerance, claimed, y, function):
+    def gradients(self, what, tolerance, claimed, size, function):
         """Add a row for x and for each parameter: compare its gradient with differences."""
-        size = np.linalg.norm(y) * np.linalg.norm(self.dy)
         for key, a, g in zip(self.inputs[2:], self.arrays()[2:], claimed, strict=True):
-            name, every = f"{what}{key}{self.mode}", max(a.size, self.layer.size // 10) <= FEW
-            self.add(gradient_row(name, tolerance, function, a, g, self.rng, size, every))
+            name, every = what + key, max(a.size, self.layer.size // 10) <= FEW
+            if not (name in self.known and np.array_equal(self.known[name], g)):
+                args = tolerance, function, a, g, self.rng, size, every
+                self.add(gradient_row(name + self.mode, *args))
+            self.known[name] = g
 
     def contract(self):
         """Check the rules of ``layers/base.py``; return False if nothing more can be checked."""
-        x, dy, given, before = self.x, self.dy, self.arrays(), copy.deepcopy(self.arrays())
+        x, dy, before, self.handed = self.x, self.dy, copy.deepcopy(self.arrays()), {}
         y, cache = self.forward(x)
         right = self.backward(cache)
-        self.same("x, dy and weights left alone", self.inputs, given, before)
-        for array, start in zip(given, before, strict=True):
+        self.untouched(UNTOUCHED, before)
+        for array, start in zip(self.arrays(), before, strict=True):
             array[...] = start
         if not (shape := shape_row("dx has the shape of x" + self.mode, "dx", right[0], x)).passed:
             return self.add(shape)
@@ -143,40 +169,26 @@ class LayerUnderTest:
         self.layer.backward(self.rng.standard_normal(dy.shape), other)
         self.same("two batches in flight", names, self.backward(cache), right)
 
-        _, cache = self.forward(x)
         self.layer.grad[...] = flat = self.rng.standard_normal(self.layer.size)
         start = copy.deepcopy(self.grads())
-        found = self.backward(cache, flat, into_params=False)
+        found = self.backward(self.forward(x)[1], flat, into_params=False)
         self.same("into_params=False", names, found, [right[0], *start])
         if self.params:
-            found = self.backward(cache, flat)[1:]
+            found = self.backward(self.forward(x)[1], flat)[1:]
             total = [grad + g for grad, g in zip(start, right[1:], strict=True)]
             self.same("gradients add up", names[1:], found, total)
-            only = self.backward(cache, flat, into_params=only_params(self.layer))[1:]
+            switch = only_params(self.layer)
+            only = self.backward(self.forward(x)[1], flat, into_params=switch)[1:]
             self.same('into_params="only"', names[1:], only, found)
-        self.dtypes()
+        for check in finite, same_dtype:
+            row = check(self)
+            self.add(replace(row, check=row.check + self.mode))
         return True
-
-    def dtypes(self):
-        """Add a row: float32 inputs must give float32 results."""
-        single = _copy_as(self.layer, "float32")
-        x, dy = self.x.astype("float32"), self.dy.astype("float32")
-        y, cache = self.forward(x, single)
-        found = {"y": y, "dx": single.backward(dy, cache)}
-        found |= {f"d{key}": p.grad for key, p in single.params().items()}
-        with contextlib.suppress(NotImplementedError):
-            self.stage = "double_backward"
-            jt, bend = single.double_backward(x, dy, cache)
-            found |= {"J t": jt, "dB/dx": y if bend is None else bend}
-        dtypes = {name: getattr(a, "dtype", type(a)) for name, a in found.items()}
-        wrong = [f"{name} is {dtype}" for name, dtype in dtypes.items() if dtype != np.float32]
-        self.add(Row("float32 stays float32" + self.mode, len(wrong), 0, ", ".join(wrong)))
 
     def first_order(self):
         """Check dS/dx and dS/dθ for S = <f(x), dy>."""
-        y, cache = self.forward(self.x)
-        claimed = self.backward(cache)
-        self.gradients("d", FIRST, claimed, y, lambda: (self.forward(self.x)[0] * self.dy).sum())
+        claimed, size = self.backward(self.forward(self.x)[1]), np.linalg.norm(self.dy)
+        self.gradients("d", FIRST, claimed, size, lambda: self.forward(self.x)[0] * self.dy)
 
     def adjoint(self):
         """Check the identity of linear maps, once, if the layer is a `LinearMap`."""
@@ -194,9 +206,9 @@ class LayerUnderTest:
 
         def B():  # noqa: N802
             _, cache = self.forward(self.x)
-            return (self.layer.backward(self.dy, cache, into_params=False) * self.t).sum()
+            return self.layer.backward(self.dy.copy(), cache, into_params=False) * self.t
 
-        given, before = self.arrays(), copy.deepcopy(self.arrays())
+        before = copy.deepcopy(self.arrays())
         _, cache = self.forward(self.x)
         self.layer.zero_grad()
         self.stage = "double_backward"
@@ -209,17 +221,10 @@ class LayerUnderTest:
         for name, a, like in ("J t", jt, self.dy), ("dB/dx", claimed[0], self.x):
             if not (shape := shape_row(f"shape of {name}{self.mode}", name, a, like)).passed:
                 return self.add(shape)
-        self.same("double_backward leaves inputs alone", self.inputs, given, before)
+        self.untouched("double_backward leaves inputs alone", before)
         expected = [jt, claimed[0], *(2 * g for g in claimed[1:])]
         names = ["J t", "dB/dx", *(f"dB/d{key}" for key in self.params)]
         self.same("double_backward twice adds twice", names, self.tangent(cache), expected)
-        self.add(inner_row("<J t, dy> = <t, J^T dy>" + self.mode, jt, self.dy, B()))
-        self.gradients("second order d", SECOND, claimed, jt, B)
-
-
-def _copy_as(layer, dtype):
-    """Return a copy in another dtype, with the values of ``layer`` if it has any."""
-    twin = copy.deepcopy(layer).initialize(0, dtype=dtype)
-    if layer.theta is not None:
-        twin.load_state_dict(layer.state_dict())
-    return twin
+        self.add(inner_row("<J t, dy> = <t, J^T dy>" + self.mode, jt, self.dy, B().sum()))
+        size = np.linalg.norm(self.t) * np.linalg.norm(self.dy)
+        self.gradients("second order d", SECOND, claimed, size, B)

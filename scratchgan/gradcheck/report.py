@@ -1,14 +1,17 @@
 """Reports: a table of rows, and the functions that make a row from a comparison."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from html import escape
 
 import numpy as np
 
-from .finite import probe
+from .finite import EPS, STEPS, probe
 from .hints import CURES, guess
 
-FIRST, SECOND, ADJOINT = 1e-7, 1e-6, 1e-12  # allowed errors, relative to the largest entry
+FIRST, SECOND, ADJOINT = 1e-7, 1e-6, 1e-12  # allowed errors; see `gradient_row`
+WIDEST = 1e-4  # differences that can say no more than this are no check
+FEW = 400  # arrays up to this size are checked in every entry
 
 
 @dataclass
@@ -20,7 +23,7 @@ class Row:
     check : str
         Name of the check.
     error, tolerance : float
-        Relative to the largest entry. The row passes if error <= tolerance.
+        The row passes if error <= tolerance.
     detail : str
         If the row fails: the worst entry, the number found and the number expected, and a hint.
     """
@@ -58,6 +61,20 @@ class Report:
         """True if there are rows and all of them passed."""
         return bool(self.rows) and all(row.passed for row in self.rows)
 
+    def add(self, row: Row, causes: Iterable[str] = ()) -> bool:
+        """Add a row, and return True if it passed.
+
+        A row may fail only because an earlier one did: ``causes`` are the names of such rows. Then
+        it says so, and gives no hint of its own. Nothing else decides what follows from what.
+        """
+        causes = set(causes)
+        cause = next((r.check for r in self.rows if not r.passed and r.check in causes), None)
+        if cause and not row.passed:
+            found = row.detail.partition("\nhint:")[0]
+            row.detail = f"{found}\nthis may follow from {cause!r}: mend that first".lstrip()
+        self.rows.append(row)
+        return row.passed
+
     def worst(self, word: str = "") -> float:
         """Return the largest error of the rows whose check contains ``word``; 0 if none does."""
         return max((row.error for row in self.rows if word in row.check), default=0.0)
@@ -81,34 +98,76 @@ class Report:
         return f"<pre>{escape(str(self))}</pre>"
 
 
+CANNOT_TELL = (
+    "cannot tell: differences do not settle, and may be wrong by {:.0e} of the largest entry.\n"
+    "Rounding hides differences where numbers are large (outputs are up to {:.0e} here;\n"
+    "those inside are not known): try smaller inputs or smaller constants"
+)
+
+
 class KinkError(Exception):
     """The differences do not converge: no derivative here to compare a gradient with."""
 
 
-def gradient_row(what, tolerance, function, x, gradient, rng, size, every=True):
-    """Compare a gradient with differences of a function.
+def gradient_row(what, tolerance, function, x, gradient, rng, size, every=True, unit=1.0):
+    """Compare a gradient with differences of a function, each entry by itself.
 
-    ``function`` reads x and returns a sum, whose rounding errors are relative to ``size``.
+    An entry may deviate by ``tolerance`` of its own size (or of a hundredth of the largest entry),
+    or else by twice what the differences may be wrong there. If that is more than ``tolerance`` of
+    the largest entry, the row shows the wider bound as allowed; beyond 1e-4 it fails, because it
+    cannot tell.
+
+    Parameters
+    ----------
+    what : str
+        Name of the row.
+    tolerance : float
+    function : callable, () -> array or float
+        Reads x. The gradient is that of the sum over what it returns.
+    x, gradient : arrays of one shape
+    rng : np.random.Generator
+    size : float
+        How large a gradient would be expected. Far below it, differences that are all noise count
+        as a true zero. The gradient of a bias in front of a BatchNorm is such a one.
+    every : bool
+        Whether to visit every entry, or some entries and random directions.
+    unit : float
+        A factor of all steps.
+
+    Raises
+    ------
+    KinkError
+        The differences do not converge.
     """
     if np.shape(gradient) != x.shape:
         return Row(what, np.inf, tolerance, f"expected shape {x.shape}, got {np.shape(gradient)}")
-    # Rounding error of the sum, divided by the smallest step. Differences cannot tell a gradient
-    # below this from zero. The gradient of a bias in front of a BatchNorm is such a one.
-    noise = 1e-9 * size
-    places, claimed, found, doubts = probe(function, x, gradient, rng, every)
-    largest = max(np.abs(claimed).max(initial=0), np.abs(found).max(initial=0))
-    if largest <= noise:
+    if not np.isfinite(gradient).all():
+        i = tuple(map(int, np.argwhere(~np.isfinite(gradient))[0]))
+        detail = f"first at {i}: got {gradient[i]}\nhint: {guess(gradient, gradient)}"
+        return Row(what, np.inf, tolerance, detail)
+    found = probe(function, x, gradient, rng, every, tolerance, size, unit)
+    places, claimed, found, doubts, noises = found
+    if not len(places):
         return Row(what, 0.0, tolerance)
-    if doubts.max(initial=0) > max(0.1 * tolerance * largest, noise):
+    own, bounds = np.maximum(np.abs(claimed), np.abs(found)), 2 * (doubts + noises)
+    if (own <= bounds).all() and bounds.max() <= 1e-9 * size:
+        return Row(what, 0.0, tolerance)
+    largest, terms = max(own.max(), np.abs(gradient).max()), np.abs(function())
+    if (doubts > np.maximum(0.1 * tolerance * largest, 2 * noises)).any():
         raise KinkError(what)
-    difference = np.maximum(np.abs(claimed - found) - np.minimum(doubts, noise), 0)
-    error = float(difference.max(initial=0) / largest) if np.isfinite(largest) else np.inf
-    row = Row(what, error, tolerance)
-    if not row.passed:
-        i = int(np.argmax(np.where(np.isnan(difference), np.inf, difference)))
-        values = f"expected {found[i]:.8g} (from differences), got {claimed[i]:.8g}"
-        row.detail = f"worst at {places[i]}: {values}\nhint: {guess(claimed, found)}"
-    return row
+    scale = np.clip(np.maximum(own, bounds / tolerance), 0.01 * largest, largest) + 1e-300
+    errors, allowed = np.abs(claimed - found) / scale, np.maximum(tolerance, bounds / scale)
+    i = int(np.argmax(np.where(allowed <= WIDEST, errors / allowed, 0)))
+    hidden = max(allowed.max(), 2 * EPS * terms.max(initial=0) / (max(STEPS) * (largest + 1e-300)))
+    if errors[i] > allowed[i] and allowed[i] <= WIDEST:
+        if largest > 1e-12 * min(size, np.linalg.norm(terms)):
+            values = f"expected {found[i]:.8g} (from differences), got {claimed[i]:.8g}"
+            detail = f"worst at {places[i]}: {values}\nhint: {guess(claimed, found)}"
+            return Row(what, float(errors[i]), float(allowed[i]), detail)
+        hidden = max(hidden, errors[i], 1.0)  # backward, too, has lost its digits: all is saturated
+    if hidden > WIDEST:
+        return Row(what, float(hidden), WIDEST, CANNOT_TELL.format(hidden, terms.max(initial=0)))
+    return Row(what, float(errors.max()), float(allowed.max()))
 
 
 def inner_row(what, a, b, other):
@@ -120,7 +179,7 @@ def inner_row(what, a, b, other):
 
 def same_row(what, names, arrays, expected):
     """Compare arrays: the largest difference, relative to the largest entry of its array."""
-    row, cure = Row(what, 0.0, ADJOINT), CURES[what.removesuffix(" (evaluation)")]
+    row, cure = Row(what, 0.0, ADJOINT), CURES.get(what.removesuffix(" (evaluation)"))
     for name, a, e in zip(names, arrays, expected, strict=True):
         if not (shape := shape_row(what, name, a, e)).passed:
             return shape
@@ -130,7 +189,7 @@ def same_row(what, names, arrays, expected):
         if error > row.error:
             i = tuple(map(int, np.unravel_index(np.argmax(difference), difference.shape)))
             worst = f"worst in {name} at {i}: expected {e[i]:.8g}, got {a[i]:.8g}"
-            row.error, row.detail = float(error), f"{worst}\nhint: {cure}"
+            row.error, row.detail = float(error), worst + (f"\nhint: {cure}" if cure else "")
     return row
 
 

@@ -141,6 +141,52 @@ class ForgotIdentity(Residual):
         return Sequential.backward(self, dy, cache, into_params)
 
 
+class LastSampleForgotten(Dense):
+    def weight_grad(self, x, dy):
+        return x[:-1].T @ dy[:-1]
+
+
+class SingleInside(Softplus):
+    """A slope that went through float32, and lost half of its digits."""
+
+    def df(self, y):
+        return (1 - np.exp(-y.astype("float32"))).astype(y.dtype)
+
+
+class RoundedConstant(Dense):
+    def adjoint(self, dy, in_shape=None):
+        return 1.000001 * super().adjoint(dy, in_shape)
+
+
+class ClipsGradient(Softplus):
+    def backward(self, dy, cache, into_params=True):
+        return np.clip(super().backward(dy, cache, into_params), -0.5, 0.5)
+
+
+class TanhByExp(Tanh):
+    def f(self, x):
+        return (np.exp(x) - np.exp(-x)) / (np.exp(x) + np.exp(-x))
+
+
+class SoftplusByExp(Softplus):
+    def f(self, x):
+        return np.log(1 + np.exp(x))
+
+
+class DoubledInEvaluation(Tanh):
+    """Its forward is the same in both modes."""
+
+    def forward(self, x, train=True):
+        y, cache = super().forward(x, train)
+        return y, (cache, train)
+
+    def backward(self, dy, cache, into_params=True):
+        return super().backward(dy if cache[1] else 2 * dy, cache[0], into_params)
+
+    def double_backward(self, t, dy, cache):
+        return super().double_backward(t, dy, cache[0])
+
+
 # ---- convolutions ----------------------------------------------------------------------------
 
 
@@ -726,6 +772,13 @@ PLANTED = [
     Planted(FlattenColumnsFirst, Flatten, (), (2, 3, 4, 2), {"dx", _ADJOINT}),
     Planted(UpSampleByMean, UpSample2D, (2,), (2, 3, 4, 2), {"dx", _ADJOINT}, "is 0.25 times"),
     _nested(ForgotIdentity, Residual, "dx"),
+    _dense(LastSampleForgotten, "dw", _WEIGHTS),
+    _entries(SingleInside, Softplus, "dx", says="a constant that was rounded"),
+    _dense(RoundedConstant, "dx", _ADJOINT, says="every entry is 1.000001 times"),
+    _entries(ClipsGradient, Softplus, "dx"),
+    _entries(TanhByExp, Tanh, "finite at large inputs", says="overflows in float32"),
+    _entries(SoftplusByExp, Softplus, "finite at large inputs", says="inputs up to"),
+    _entries(DoubledInEvaluation, Tanh, "dx (evaluation)", says="is 2 times"),
     _batch_norm(WrongAxes, "dx"),
     _batch_norm(LearnsInEvaluation, "into_params=False (evaluation)"),
     _batch_norm(NoMeanTerm, "dx"),

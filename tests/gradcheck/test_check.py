@@ -199,6 +199,50 @@ def test_check_loss_finds_a_loss_that_writes_into_its_input():
     assert any("left alone" in row.check and "in input 0 at (" in row.detail for row in failed)
 
 
+def test_check_loss_visits_some_entries_of_a_large_array():
+    calls = []
+
+    def counted(x):
+        calls.append(1)
+        return square(x)[0] / 2, x
+
+    assert check_loss(counted, (30, 30)).passed
+    assert len(calls) < 150
+    assert not check_loss(lambda x: (square(x)[0], 2.1 * x), (30, 30)).passed
+    calls.clear()
+    assert check_loss(counted, (4, 5)).passed
+    assert len(calls) > 20 * 6
+
+
+def cross_entropy(p):
+    if not ((p > 0) & (p < 1)).all():
+        raise ValueError("expected probabilities")
+    return -(np.log(p) + np.log(1 - p)).sum(), (1 / (1 - p) - 1 / p).astype(p.dtype)
+
+
+@pytest.mark.parametrize("between", [(0.01, 0.99), (0, 1), (0.2, 0.3), (1e-3, 2e-3)])
+def test_check_loss_draws_from_the_range_that_it_is_given(between):
+    seen = []
+
+    def loss(p, factor=1):
+        seen.append(p)
+        value, gradient = cross_entropy(p)
+        return value, factor * gradient
+
+    for seed in range(3):
+        report = check_loss(loss, (4, 5), seed=seed, between=between)
+        assert report.passed, str(report)
+        assert not check_loss(lambda p: loss(p, 2), (4, 5), seed=seed, between=between).passed
+    assert all(between[0] <= p.min() and p.max() <= between[1] for p in seen)
+    assert np.ptp(seen[0]) > 0.5 * (between[1] - between[0])
+
+
+@pytest.mark.parametrize("between", [(1, 0), (0, 0), (0, np.inf), (np.nan, 1)])
+def test_check_loss_refuses_what_is_no_range(between):
+    with pytest.raises(ValueError, match="expected between="):
+        check_loss(square, (3,), between=between)
+
+
 # ---- differences -----------------------------------------------------------------------------
 
 
@@ -214,9 +258,9 @@ def test_check_loss_finds_a_loss_that_writes_into_its_input():
     ],
 )
 def test_a_derivative_and_its_doubt(f, slope):
-    value, doubt = derivative(f)
+    value, doubt, noise = derivative(f)
     assert abs(value - slope) <= 1e-7 * max(slope, 1)
-    assert doubt <= 1e-6 * max(slope, 1)
+    assert doubt + noise <= 1e-6 * max(slope, 1)
 
 
 @pytest.mark.parametrize("f", [abs, lambda s: max(s, 0), lambda s: float(s > 0)])
@@ -229,7 +273,7 @@ def test_probe_puts_everything_back(every, places):
     rng = np.random.default_rng(0)
     x = rng.standard_normal((2, 3, 4))
     before = x.copy()
-    where, claimed, found, doubts = probe(lambda: (x**2).sum(), x, 2 * x, rng, every)
+    where, claimed, found, doubts, noises = probe(lambda: x**2, x, 2 * x, rng, every)
     np.testing.assert_array_equal(x, before)
-    assert len(where) == len(claimed) == len(found) == len(doubts) == places
+    assert len(where) == len(claimed) == len(found) == len(doubts) == len(noises) == places
     np.testing.assert_allclose(found, claimed, rtol=0, atol=1e-8)

@@ -380,3 +380,113 @@ def test_an_error_in_pythons_own_library_shows_the_users_line():
 
     (row,) = check(Fails(), (4, 6)).rows
     assert Path(__file__).name in row.detail and "random.choice([])" in row.detail
+
+
+# ---- one mistake, one accusation -------------------------------------------------------------
+
+
+class Swish(Layer):
+    """A right layer, with a second order; the wrong ones derive from it."""
+
+    def forward(self, x, train=True):
+        s = 1 / (1 + np.exp(-x))
+        return x * s, (x, s)
+
+    def backward(self, dy, cache, into_params=True):
+        x, s = cache
+        return dy * (s + x * s * (1 - s))
+
+    def double_backward(self, t, dy, cache):
+        x, s = cache
+        d = s * (1 - s)
+        return t * (s + x * d), t * dy * (2 * d + x * d * (1 - 2 * s))
+
+
+class InPlace(Swish):
+    def backward(self, dy, cache, into_params=True):
+        x, s = cache
+        dy *= s + x * s * (1 - s)
+        return dy
+
+
+class WrongBackward(Swish):
+    def backward(self, dy, cache, into_params=True):
+        return dy * cache[1]
+
+
+class ClipsInForward(planted.Dense):
+    def forward(self, x, train=True):
+        self.w.value *= 0.99
+        return super().forward(x, train)
+
+
+FOLLOWS = "this may follow from"
+
+
+def accusations(layer):
+    """The failed rows that do not say that they follow from another."""
+    rows = [row for row in check(layer, (4, 6)).rows if not row.passed]
+    assert all(("hint:" in row.detail) <= (FOLLOWS not in row.detail) for row in rows)
+    return [row.check for row in rows if FOLLOWS not in row.detail]
+
+
+@pytest.mark.parametrize(
+    ("layer", "row"),
+    [
+        (InPlace(), "x, dy and weights left alone"),
+        (WrongBackward(), "dx"),
+        (planted.WritesIntoX(), "x, dy and weights left alone"),
+        (planted.TrainsInBackward(6, 4), "x, dy and weights left alone"),
+        (ClipsInForward(6, 4), "x, dy and weights left alone"),
+        (planted.ScalesCache(), "a cache can be used twice"),
+        (planted.SignOfBias(6, 4), "db"),
+        (planted.ForgottenGamma(6), "dx"),
+    ],
+    ids=str,
+)
+def test_one_mistake_is_one_accusation(layer, row):
+    assert accusations(layer) == [row]
+
+
+def test_a_right_swish_is_not_accused():
+    assert accusations(Swish()) == []
+
+
+def test_a_wrong_second_order_is_still_accused():
+    class NoBend(Swish):
+        def double_backward(self, t, dy, cache):
+            return super().double_backward(t, dy, cache)[0], None
+
+    assert accusations(NoBend()) == ["second order dx"]
+
+
+# ---- hints of small deviations ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ratio", [1 + 1e-6, 1 + 1e-5, 1 - 1e-5, 1 + 9e-5])
+def test_a_ratio_near_one_is_no_forgotten_factor(ratio):
+    class Rounded(Swish):
+        def backward(self, dy, cache, into_params=True):
+            return (super().backward(dy, cache) * ratio).astype(dy.dtype)
+
+    said = failed(Rounded())["dx"].detail
+    assert f"every entry is {ratio:.8g} times what it should be: an epsilon, or a constant" in said
+
+
+def test_small_deviations_that_differ_are_an_epsilon_too():
+    class Epsilon(Identity):
+        def forward(self, x, train=True):
+            return x / np.sqrt(x * x + 1), x
+
+        def backward(self, dy, cache, into_params=True):
+            return (dy / (cache * cache + 1 + 1e-5) ** 1.5).astype(dy.dtype)
+
+    assert "an epsilon, or a constant that was rounded" in failed(Epsilon())["dx"].detail
+
+
+def test_a_factor_of_two_is_still_one():
+    class Twice(Swish):
+        def backward(self, dy, cache, into_params=True):
+            return 2 * super().backward(dy, cache)
+
+    assert "2 times what it should be: a factor is forgotten" in failed(Twice())["dx"].detail
