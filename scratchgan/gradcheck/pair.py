@@ -13,8 +13,7 @@ import numpy as np
 
 from ..layers.base import Layer
 from .hints import explain
-from .layer import FEW
-from .report import FIRST, KinkError, Row, gradient_row, same_row
+from .report import FEW, FIRST, KinkError, Row, gradient_row, same_row
 
 LARGE = ("float32", "float64", 100.0), ("float64", "longdouble", 1000.0)
 SEED = "seed the random numbers inside, or pass the mask as an input;\nnothing more can be checked"
@@ -181,20 +180,19 @@ class PairUnderTest:
         if claimed is None:
             self.report.notes.append(f"no gradient of {name} (None): it was not checked")
             return
-        # The steps of the differences fit numbers near 1. A power of 2 scales without rounding.
-        scale = 2.0 ** np.round(np.log2(size_of(a)))
-        u, every = np.asarray(a / scale), a.size <= FEW
+        a, unit, every = a.copy(), size_of(a), a.size <= FEW
 
         def S():  # noqa: N802
             inputs = self.copies()
-            inputs[i] = np.asarray(u * scale)
-            return (self.forward(inputs)[0] * self.dout).sum() / scale
+            inputs[i] = a.copy()
+            return self.forward(inputs)[0] * self.dout
 
-        size = np.linalg.norm(out) * np.linalg.norm(self.dout) / scale
+        size = np.linalg.norm(out) * np.linalg.norm(self.dout) / unit
         try:
-            row = gradient_row(f"d{name}", FIRST, S, u, claimed, self.rng, size, every)
+            row = gradient_row(f"d{name}", FIRST, S, a, claimed, self.rng, size, every, unit)
         except KinkError:
-            self.kink = f"{name} at {_sharpest(S, u)}" if every else f"an entry of {name}"
+            place = f"at {_sharpest(S, a, 1e-5 * unit)}" if every else "at some entry"
+            self.kink = f"{name} {place}"
             raise
         self.report.rows.append(row)
 
@@ -311,13 +309,13 @@ def first(mask):
     return tuple(map(int, np.argwhere(mask)[0]))
 
 
-def _sharpest(function, u, h=1e-5):
-    """Return the index of the entry of u along which a function bends most."""
-    middle, bends = function(), np.empty(u.shape)
-    for place in np.ndindex(u.shape):
-        start, bends[place] = u[place], -2 * middle
+def _sharpest(function, x, h):
+    """Return the index of the entry of x along which a function bends most."""
+    middle, bends = function().sum(), np.empty(x.shape)
+    for place in np.ndindex(x.shape):
+        start, bends[place] = x[place], -2 * middle
         for step in (h, -h):
-            u[place] = start + step
-            bends[place] += function()
-        u[place] = start
-    return tuple(map(int, np.unravel_index(np.abs(bends).argmax(), u.shape)))
+            x[place] = start + step
+            bends[place] += function().sum()
+        x[place] = start
+    return tuple(map(int, np.unravel_index(np.abs(bends).argmax(), x.shape)))
