@@ -21,7 +21,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .backend import ops_of
-from .layers.base import Layer, checked
+from .backend.sums import lengths
+from .layers.base import Layer
+from .layers.options import checked
 
 Schedule: TypeAlias = Callable[[int], float]
 Rate: TypeAlias = float | Schedule
@@ -67,8 +69,8 @@ class Optimiser:
 
     def below(self, limit, **option):
         """Return the value of an option; raise ValueError unless it is in [0, limit)."""
-        ((name, value),) = option.items()
-        return checked(0 <= value < limit, self, f"0 <= {name} < {limit}", **option)
+        (name,) = option
+        return checked(lambda v: 0 <= v < limit, self, f"0 <= {name} < {limit}", **option)
 
     def step(self) -> None:
         """Update theta once, from the accumulated gradient."""
@@ -76,8 +78,9 @@ class Optimiser:
         # On the CPU this is advance(). A CUDA graph repeats the step with numbers from the host.
         shrink, *rates = ops.host_scalars(self.advance, 1 + len(self.rates))
         if self.clip_norm:
-            norm = ops.xp.sqrt((grad * grad).sum())
-            grad *= ops.xp.minimum(self.clip_norm / (norm + 1e-6), 1)  # never 0 / 0
+            _, norm, scale = lengths(ops, grad[None])  # |grad| = norm * scale
+            # The 1e-6 prevents 0 / 0.
+            grad *= ops.xp.minimum(self.clip_norm / scale / (norm + 1e-6 / scale), 1)
         if self.weight_decay:
             theta *= shrink
         self.update(ops, theta, grad, *rates)
@@ -88,7 +91,7 @@ class Optimiser:
 
     def advance(self):
         """Count a step; return its factor of weight decay, and its rates."""
-        lr = self.lr(self.t) if callable(self.lr) else self.lr
+        lr = float(self.lr(self.t)) if callable(self.lr) else self.lr
         self.t += 1
         return 1 - lr * self.weight_decay, *self.rates_at(lr)
 
@@ -164,6 +167,7 @@ class Adam(Optimiser):
         theta -= lr * m_hat / (sqrt(v_hat) + eps)
 
     Kingma and Ba, 2015, algorithm 1. The defaults are those that GANs use (Radford et al., 2016).
+    A gradient whose square the dtype cannot hold counts as the largest whose square it can hold.
     """
 
     moments = ("m", "v")
@@ -210,7 +214,7 @@ class EMA:
     """
 
     def __init__(self, net: Layer, decay: float = 0.999):
-        self.decay = checked(0 <= decay < 1, self, "0 <= decay < 1", decay=decay)
+        self.decay = checked(lambda d: 0 <= d < 1, self, "0 <= decay < 1", decay=decay)
         self.net, self.mean, self.t = net, copy.deepcopy(net), 0
         pairs = zip(self.mean.sublayers().values(), net.sublayers().values(), strict=True)
         self.buffers = [(mean, live, name) for mean, live in pairs for name in live.buffers]
@@ -230,19 +234,33 @@ class EMA:
 
 
 def linear(lr: float, steps: int, start: int = 0) -> Schedule:
-    """Schedule: lr until ``start``, then a linear decay to 0 at ``steps``."""
+    """Schedule: lr until ``start``, then a linear decay to 0 at ``steps``; lr if steps is 0."""
+    if not _length(linear, steps):
+        return lambda step: lr
     return lambda step: lr * min(1.0, max(0.0, (steps - step) / max(steps - start, 1)))
 
 
 def cosine(lr: float, steps: int) -> Schedule:
-    """Schedule: lr * (1 + cos(pi * step / steps)) / 2.  Loshchilov and Hutter, 2017."""
+    """Schedule: lr * (1 + cos(pi * step / steps)) / 2; lr if steps is 0.
+
+    Loshchilov and Hutter, 2017.
+    """
+    if not _length(cosine, steps):
+        return lambda step: lr
     return lambda step: lr * (1 + math.cos(math.pi * min(step / steps, 1))) / 2
 
 
 def warmup(schedule: Rate, steps: int) -> Schedule:
     """Schedule: a linear warm-up over ``steps``, then another schedule or a constant rate."""
     after = schedule if callable(schedule) else lambda step: schedule
+    if not _length(warmup, steps):
+        return after
     return lambda step: after(step) * min(1.0, (step + 1) / steps)
+
+
+def _length(schedule, steps):
+    """Return the number of steps of a schedule; raise ValueError unless it is finite and >= 0."""
+    return checked(lambda n: 0 <= n < math.inf, schedule, "0 <= steps < inf", steps=steps)
 
 
 OPTIMISERS = {"adam": Adam, "rmsprop": RMSprop, "sgd": SGD}

@@ -44,8 +44,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .backend import Array, ops_of
+from .backend.sums import centred, lengths
 from .layers import BatchNorm, Layer
-from .layers.base import checked
+from .layers.base import expect_floats
+from .layers.options import checked, size
 
 THROUGH_BATCHNORM = (
     "gradient penalty through BatchNorm: D's slope at one sample depends on the others of its "
@@ -110,31 +112,38 @@ def l2(net: Layer, weight: float) -> Array:
 def wgan_gp(weight: float = 10.0, target: float = 1.0, one_sided: bool = False) -> Penalty:
     """weight * mean over n of (|g_n| - target)^2.  Gulrajani et al., 2017, equation 3.
 
+    Its gradient is right for any |g_n| that the dtype holds; the value is infinite where the square
+    of |g_n| is.
+
     Parameters
     ----------
     weight, target : float
     one_sided : bool
         Penalise only |g_n| > target: Petzka et al., 2018, equation 8.
     """
+    weight, target = _number(wgan_gp, weight=weight), _number(wgan_gp, target=target)
 
     def penalty(g):
+        expect_floats("wgan_gp", "gradient", g)
         xp = ops_of(g).xp
-        flat = g.reshape(len(g), -1)
-        norm = xp.sqrt((flat * flat).sum(1))  # (N,): over all numbers of a sample
-        over = norm - target
+        # (N, D), (N,), (N,): g_n = scale_n * flat_n, so |g_n| is over all numbers of a sample.
+        flat, norm, scale = lengths(ops_of(g), g.reshape(len(g), -1))
+        over = norm * scale - target
         if one_sided:
             over = xp.maximum(over, 0)
         # d|g|/dg = g/|g|. At g = 0 the norm has no derivative; 0 is its shortest subgradient.
-        scale = 2 * weight / len(g) * over / xp.where(norm > 0, norm, 1)
-        return weight * (over**2).mean(), (flat * scale[:, None]).reshape(g.shape)
+        slope = 2 * weight / len(g) * over / xp.where(norm > 0, norm, 1)
+        return weight * (over**2).mean(), (flat * slope[:, None]).reshape(g.shape)
 
     return penalty
 
 
 def r1(gamma: float = 10.0) -> Penalty:
     """gamma / 2 * mean over n of |g_n|^2, at real samples.  Mescheder et al., 2018, equation 9."""
+    gamma = _number(r1, gamma=gamma)
 
     def penalty(g):
+        expect_floats("r1", "gradient", g)
         return gamma / 2 * (g * g).sum() / len(g), gamma / len(g) * g
 
     return penalty
@@ -148,6 +157,11 @@ def r2(gamma: float = 10.0) -> Penalty:
 def dragan(weight: float = 10.0, target: float = 1.0) -> Penalty:
     """weight * mean of (|g_n| - target)^2, at points near real samples.  Kodali et al., 2017."""
     return wgan_gp(weight, target)
+
+
+def _number(penalty, **option):
+    """Return a penalty's option; raise ValueError unless it is finite and not negative."""
+    return checked(lambda v: 0 <= v < np.inf, penalty, "a finite number >= 0", **option)
 
 
 # ---- where -----------------------------------------------------------------------------------
@@ -166,6 +180,7 @@ def interpolate(real: Array, fake: Array, rng: np.random.Generator) -> Array:
     array (N, ...)
         alpha * real + (1 - alpha) * fake, alpha ~ U(0, 1).  Gulrajani et al., algorithm 1.
     """
+    expect_floats("interpolate", "samples", real, fake)
     shape = (len(real),) + (1,) * (real.ndim - 1)
     alpha = ops_of(real).host_array(lambda: rng.random(shape), shape, real.dtype)
     return alpha * real + (1 - alpha) * fake
@@ -186,9 +201,11 @@ def around(real: Array, rng: np.random.Generator, scale: float = 0.5) -> Array:
     -------
     array (N, ...)
     """
-    shape = real.shape
-    noise = ops_of(real).host_array(lambda: rng.standard_normal(shape), shape, real.dtype)
-    return real + scale * real.std() * noise
+    expect_floats("around", "samples", real)
+    ops, shape = ops_of(real), real.shape
+    noise = ops.host_array(lambda: rng.standard_normal(shape), shape, real.dtype)
+    _, std = centred(ops, real, None, 0)
+    return real + scale * std * noise
 
 
 def _between(real, fake, rng):
@@ -229,8 +246,9 @@ class Regulariser:
     def __init__(self, name: str, weight: float | None = None, every: int = 1):
         if name not in PENALTIES:
             raise ValueError(f"penalty: expected one of {', '.join(PENALTIES)}, got {name!r}")
-        checked(weight is None or weight > 0, self, "a penalty weight > 0", weight=weight)
-        self.every = checked(every >= 1, self, "a number of steps >= 1", every=every)
+        fits = lambda w: w is None or 0 < w < np.inf  # noqa: E731
+        weight = checked(fits, self, "a penalty weight > 0", weight=weight)
+        self.every = size(self, every=every)
         make, self.points = PENALTIES[name]
         self.penalty = make() if weight is None else make(weight)
 

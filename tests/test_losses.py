@@ -334,3 +334,51 @@ def test_cross_entropy_of_a_sure_logit_is_right_to_the_last_digits_of_float32(lo
     exact = np.exp(-float(logit)) if logit > 30 else np.log1p(np.exp(-float(logit)))
     assert value == pytest.approx(exact, rel=1e-6)
     assert slope.item() == pytest.approx(-sign / (1 + np.exp(float(logit))), rel=1e-6)
+
+
+# ---- what is no batch of logits --------------------------------------------------------------
+
+SIDES = {
+    **{f"{kind}, D": lambda a, k=kind: adversarial(k).discriminator(a, a) for kind in ADVERSARIAL},
+    **{
+        f"{kind}, D(x)": lambda a, k=kind: adversarial(k).real_probability(a)
+        for kind in ADVERSARIAL
+    },
+    "binary": lambda a: binary_cross_entropy(a, 1),
+    "softmax": lambda a: softmax_cross_entropy(a, np.zeros(len(a), int)),
+    "classifier": lambda a: AuxiliaryClassifier(Minimax()).discriminator(a, a, np.zeros(2, int)),
+}
+for _kind, _loss in ADVERSARIAL.items():
+    SIDES[f"{_kind}, G"] = lambda a, k=_kind: adversarial(k).generator(
+        *[a] * (1 + ADVERSARIAL[k].relativistic)
+    )
+
+
+@pytest.mark.parametrize("side", SIDES.values(), ids=list(SIDES))
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "bool", "float16", "complex64", ">f4"])
+def test_logits_that_are_not_real_are_refused(side, dtype):
+    message = rf"^\w+: expected logits of dtype float32 or float64, got {np.dtype(dtype)}$"
+    with pytest.raises(ValueError, match=message):
+        side(np.ones((2, 3), dtype))
+
+
+@pytest.mark.parametrize("side", [s for n, s in SIDES.items() if n != "classifier"])
+def test_an_empty_batch_has_no_loss(side):
+    with pytest.raises(ValueError, match=r"^\w+: expected at least one logit, got an empty batch$"):
+        side(np.ones((0, 1)))
+
+
+def test_logits_are_an_array():
+    with pytest.raises(TypeError, match=r"^expected a NumPy or CuPy array, got list$"):
+        binary_cross_entropy([[1.0]], 1)
+
+
+@pytest.mark.parametrize("kind", ADVERSARIAL)
+@pytest.mark.parametrize("size", [1e4, 1e19, 1e30])
+def test_slopes_of_huge_logits_are_those_of_float64(kind, size):
+    real, fake = column(size, -size, 1).astype("float32"), column(-size, 0, size).astype("float32")
+    with np.errstate(over="ignore"):  # the value of LeastSquares
+        _, *found = adversarial(kind).discriminator(real, fake)
+    _, *wanted = adversarial(kind).discriminator(real.astype(float), fake.astype(float))
+    for single, exact in zip(found, wanted, strict=True):
+        assert_close(single, exact, 1e-6)

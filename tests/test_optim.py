@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from scratchgan import Dense, Sequential, Tanh
+from scratchgan import Dense, Sequential, Tanh, get_backend
 from scratchgan.optim import SGD, Adam, RMSprop, cosine, linear, warmup
 
 from .compare import assert_close
@@ -201,11 +201,32 @@ def test_everything_stays_in_place(pair, dtype):
         (cosine(2.0, 6), {0: 2, 2: 1.5, 3: 1, 4: 0.5, 6: 0, 60: 0}),
         (warmup(3.0, 3), {0: 1, 1: 2, 2: 3, 3: 3, 99: 3}),
         (warmup(linear(4.0, 8), 2), {0: 2, 1: 3.5, 2: 3, 8: 0}),
+        (linear(2.0, 0), {0: 2, 7: 2}),
+        (cosine(2.0, 0), {0: 2, 7: 2}),
+        (warmup(2.0, 0), {0: 2, 7: 2}),
+        (warmup(linear(4.0, 8), 0), {0: 4, 2: 3}),
     ],
 )
 def test_schedules(schedule, values):
     for step, value in values.items():
         assert schedule(step) == pytest.approx(value, abs=1e-15), step
+
+
+@pytest.mark.parametrize("schedule", [linear, cosine, warmup])
+@pytest.mark.parametrize("bad", [-1, math.nan, math.inf, None, "9"])
+def test_a_schedule_of_no_length_is_refused(schedule, bad):
+    with pytest.raises(
+        ValueError, match=rf"^{schedule.__name__}\(steps=.*\): expected 0 <= steps < "
+    ):
+        schedule(1.0, bad)
+
+
+def test_a_schedule_of_numpy_numbers_is_one_of_pythons():
+    rates = np.linspace(0.1, 0.2, 4)  # float64
+    own, plain = network(9, "float32"), network(9, "float32")
+    run(SGD(own, lr=lambda step: rates[step]), 4)
+    run(SGD(plain, lr=lambda step: float(rates[step])), 4)
+    np.testing.assert_array_equal(own.theta, plain.theta)
 
 
 @pytest.mark.parametrize("kind", [SGD, RMSprop, Adam])
@@ -310,3 +331,76 @@ def test_an_option_of_all_that_cannot_be_is_refused(kind, option, value):
     message = rf"{kind.__name__}\({option}={value}\): expected 0 <= {option} < inf, got {value}$"
     with pytest.raises(ValueError, match=message):
         kind(net, lr=0.1, **{option: value})
+
+
+# ---- gradients whose squares float32 cannot hold ---------------------------------------------
+
+
+@pytest.mark.parametrize("backend", ["numpy", "reference"])
+@pytest.mark.parametrize("huge", [1e19, 1e20, -6e20, 1e25, 3.4e38])
+@pytest.mark.parametrize("make", [Adam, RMSprop, lambda net: Adam(net, beta1=0, beta2=0.9)])
+def test_one_huge_gradient_moves_its_entry_as_in_float64_and_does_not_freeze_it(
+    backend, huge, make
+):
+    """It stands beside ordinary ones, which move as if it were not there."""
+    ops, found = get_backend(backend), []
+    for dtype in ("float32", "float64"):
+        net = Dense(1, 40, bias=False).initialize(0, backend=ops, dtype=dtype)
+        optimiser, path = make(net), [net.theta.copy()]
+        for step in range(60):
+            net.grad[...] = np.random.default_rng(step).standard_normal(40).astype("float32")
+            if step == 5:
+                net.grad[3] = huge
+            optimiser.step()
+            path.append(net.theta.copy())
+        found.append(np.diff(path, axis=0))  # (60, 40)
+        assert all(np.isfinite(getattr(optimiser, name)).all() for name in optimiser.moments)
+    get_backend("numpy")
+    single, exact = found
+    assert_close(single, exact, 1e-3)
+    assert abs(single[5, 3]) > 1e-4
+    assert np.abs(single[50:, 3]).max() >= 0
+
+
+@pytest.mark.parametrize("make", [Adam, RMSprop])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("beside", [1.0, 1e30])
+def test_a_gradient_that_is_no_number_is_still_noticed(make, bad, beside):
+    net = network(9, "float32")
+    optimiser = make(net)
+    with np.errstate(all="ignore"):
+        net.grad[...] = beside
+        net.grad[4] = bad
+        optimiser.step()
+    assert np.isfinite(net.theta).tolist() == [i != 4 for i in range(9)]
+
+
+@pytest.mark.parametrize("make", [Adam, RMSprop])
+def test_huge_gradients_are_no_error_where_overflow_is_one(make):
+    net = network(9, "float32")
+    optimiser = make(net)
+    with np.errstate(all="raise"):
+        net.grad[...] = 1e30
+        optimiser.step()
+    assert np.isfinite(net.theta).all()
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-25, 1.0, 1e19, 1e25, 1e30])
+def test_a_gradient_of_any_size_is_clipped_to_the_same_length(size):
+    found = []
+    for dtype in ("float32", "float64"):
+        net = network(50, dtype)
+        net.grad[...] = (size * np.random.default_rng(0).standard_normal(50)).astype("float32")
+        SGD(net, lr=0.0, clip_norm=0.5).step()
+        found.append(net.grad / size)
+    assert_close(*found, 1e-5)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_clipping_hides_no_gradient_that_is_no_number(bad):
+    net = network(9, "float32")
+    net.grad[...] = 1
+    net.grad[4] = bad
+    with np.errstate(invalid="ignore"):
+        SGD(net, lr=0.1, clip_norm=0.5).step()
+    assert not np.isfinite(net.theta).all()

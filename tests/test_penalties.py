@@ -105,6 +105,70 @@ def test_x_and_weights_are_left_alone():
     np.testing.assert_array_equal(net.theta, theta)
 
 
+@pytest.mark.parametrize("size", [1e-44, 1e-38, 1e-30, 1e-25, 1e-19, 1e-10, 1, 1e10, 1e19, 1e25])
+@pytest.mark.parametrize("name", ["wgan-gp", "wgan-gp of weight 3 to slope 2", "one-sided"])
+def test_the_slope_of_tiny_and_huge_gradients_is_that_of_float64(name, size):
+    """Their squares are 0 or infinite in float32."""
+    g = (size * np.random.default_rng(0).standard_normal((5, 3, 4))).astype(np.float32)
+    with np.errstate(over="ignore"):  # the value of a huge one
+        value, slope = PENALTIES[name](g)
+    exact_value, exact = PENALTIES[name](g.astype(float))
+    assert value.dtype == slope.dtype == np.float32
+    assert_close(slope, exact, 1e-6)
+    if exact_value < 1e38:
+        assert value == pytest.approx(exact_value, rel=1e-5)
+
+
+def test_each_sample_has_its_own_size():
+    g = np.array([[3, 4], [3e-25, 4e-25], [3e22, 4e22], [0, 0]], np.float32)
+    with np.errstate(over="ignore"):
+        _, slope = wgan_gp()(g)
+    assert_close(slope[:2] * 4, [[48, 64], [-12, -16]], 1e-6)
+    assert_close(slope[2:] * 4 / 1e24, [[0.6, 0.8], [0, 0]], 1e-6)
+    np.testing.assert_array_equal(slope[:1], wgan_gp()(g[[0, 0, 0, 0]])[1][:1])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_gradient_that_is_no_number_is_noticed(bad):
+    g = np.ones((2, 3), np.float32)
+    g[1, 1] = bad
+    with np.errstate(invalid="ignore"):
+        value, slope = wgan_gp()(g)
+    assert not np.isfinite(value) and not np.isfinite(slope).all()
+
+
+@pytest.mark.parametrize("penalty", [wgan_gp(), r1()])
+def test_gradients_and_samples_that_are_not_real_are_refused(penalty):
+    with pytest.raises(
+        ValueError, match="expected gradient of dtype float32 or float64, got uint8"
+    ):
+        penalty(np.ones((2, 3), np.uint8))
+    rng, real, pixels = np.random.default_rng(0), np.ones((2, 3)), np.ones((2, 3), np.uint8)
+    for call in (
+        lambda: interpolate(pixels, real, rng),
+        lambda: interpolate(real, pixels, rng),
+        lambda: around(pixels, rng),
+    ):
+        with pytest.raises(
+            ValueError, match="expected samples of dtype float32 or float64, got ui"
+        ):
+            call()
+
+
+@pytest.mark.parametrize("bad", [-1.0, math.nan, math.inf, None, "1"])
+@pytest.mark.parametrize("make", [wgan_gp, r1, lambda v: wgan_gp(1.0, v)])
+def test_what_is_no_weight_is_refused(make, bad):
+    with pytest.raises(
+        ValueError, match=r"^(wgan_gp|r1)\(.*\): expected a finite number >= 0, got "
+    ):
+        make(bad)
+
+
+def test_equal_samples_far_from_zero_get_no_noise():
+    real = np.full((16, 9), 10000.1, np.float32)
+    np.testing.assert_array_equal(around(real, np.random.default_rng(0)), real)
+
+
 # ---- whole critics ---------------------------------------------------------------------------
 
 CRITICS = {
@@ -314,7 +378,7 @@ def test_samples_that_are_judged_together_have_one_slope():
         (("r3",), "penalty: expected one of wgan-gp, wgan-lp, dragan.*, got 'r3'$"),
         (("r1", 0.0), r"Regulariser\(weight=0\.0\): expected a penalty weight > 0, got 0\.0$"),
         (("r1", math.nan), r"Regulariser\(weight=nan\): expected a penalty weight > 0, got nan$"),
-        (("r1", 1.0, 0), r"Regulariser\(every=0\): expected a number of steps >= 1, got 0$"),
+        (("r1", 1.0, 0), r"Regulariser\(every=0\): expected an int >= 1, got 0$"),
     ],
 )
 def test_bad_regularisers_are_refused(arguments, message):

@@ -152,24 +152,27 @@ def add_rows_(total, a):
 def batch_moments_(running_mean, running_var, x, decay, eps):
     """Return mean and sigma = sqrt(variance + eps) per channel; update the running averages.
 
-    running = decay * running + (1 - decay) * batch; this variance has M - 1 in place of M.
+    running = decay * running + (1 - decay) * batch; this variance has M - 1 in place of M. The mean
+    is in float64, or else in x's dtype if no channel lies far from 0: there it would be too coarse.
     """
     M, axes = x.size // x.shape[-1], tuple(range(x.ndim - 1))
-    mean, var = x.mean(axes), x.var(axes)  # (C,) each
+    mean, var = x.mean(axes, dtype=float), x.var(axes, dtype=float)  # (C,) each
     running_mean[...] = decay * running_mean + (1 - decay) * mean
     running_var[...] = decay * running_var + (1 - decay) * (var * M / (M - 1))
-    return mean, np.sqrt(var + eps)
+    return mean, np.sqrt(var + eps).astype(x.dtype)
 
 
 def batch_norm(x, mean, sigma, gamma, beta):
     """y = gamma x̂ + beta, with x̂ = (x - mean) / sigma."""
-    return gamma * (x - mean) / sigma + beta
+    centred = (x - mean).astype(x.dtype)  # mean may be in float64: see `batch_moments_`
+    return gamma * centred / sigma + beta
 
 
 def batch_norm_sums_(dgamma, dbeta, dy, x, mean, sigma):
     """Return s = sum of dy, q = sum of x̂ dy per channel; add them to dbeta, dgamma if not None."""
     axes = tuple(range(x.ndim - 1))
-    s, q = dy.sum(axes), ((x - mean) / sigma * dy).sum(axes)  # (C,) each
+    centred = (x - mean).astype(x.dtype)
+    s, q = dy.sum(axes), (centred / sigma * dy).sum(axes)  # (C,) each
     if dgamma is not None:  # for in apply it was: y = gamma x̂ + beta
         dgamma += q
         dbeta += s
@@ -178,7 +181,7 @@ def batch_norm_sums_(dgamma, dbeta, dy, x, mean, sigma):
 
 def batch_norm_grad(dy, x, mean, sigma, gamma, s, q):
     """dx = gamma (dy - s / M - x̂ q / M) / sigma, with s and q of `batch_norm_sums_`."""
-    M, xhat = x.size // x.shape[-1], (x - mean) / sigma
+    M, xhat = x.size // x.shape[-1], (x - mean).astype(x.dtype) / sigma
     return gamma * (dy - s / M - xhat * q / M) / sigma
 
 
@@ -194,6 +197,8 @@ def sgd_(theta, grad, velocity, lr, momentum):
 
 def rmsprop_(theta, grad, square, lr, alpha, eps):
     """square = alpha * square + (1 - alpha) * grad^2;  theta -= lr * grad / (square^.5 + eps)."""
+    most = np.sqrt(np.finfo(grad.dtype).max)  # a larger number's square is infinite
+    grad = np.where(np.isinf(grad), grad, np.clip(grad, -most, most))
     square *= alpha
     square += (1 - alpha) * grad * grad
     theta -= lr * (grad / (np.sqrt(square) + eps))
@@ -207,7 +212,11 @@ def adam_(theta, grad, m, v, rate, beta1, beta2, eps):
         theta -= rate m / (sqrt(v) + eps)
 
     rate and eps already include the corrections by 1 - beta1^t and 1 - beta2^t (``optim.py``).
+    A finite grad whose square is not is replaced by the largest whose square is: m / sqrt(v) stays
+    the same, and v stays finite.
     """
+    most = np.sqrt(np.finfo(grad.dtype).max)
+    grad = np.where(np.isinf(grad), grad, np.clip(grad, -most, most))
     m[...] = beta1 * m + (1 - beta1) * grad
     v[...] = beta2 * v + (1 - beta2) * grad**2
     theta -= rate * (m / (np.sqrt(v) + eps))

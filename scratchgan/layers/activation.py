@@ -8,7 +8,8 @@ Softplus    log(1 + e^x)      f' = 1 - e^-y        f'' = e^-y f'
 """
 
 from ..backend import ops_of
-from .base import Elementwise, checked
+from .base import Elementwise
+from .options import checked
 
 
 class LeakyReLU(Elementwise):
@@ -22,7 +23,7 @@ class LeakyReLU(Elementwise):
     shown: tuple[str, ...] = ("slope",)
 
     def __init__(self, slope: float = 0.2):
-        self.slope = checked(0 <= slope < 1, self, "0 <= slope < 1", slope=slope)
+        self.slope = checked(lambda s: 0 <= s < 1, self, "0 <= slope < 1", slope=slope)
 
     def f(self, x):
         """max(x, slope * x)."""

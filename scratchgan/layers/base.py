@@ -25,6 +25,8 @@ here. ``params.py`` says where parameters are stored, and how they are named and
 
 from typing import Any, NoReturn
 
+import numpy as np
+
 from ..backend import Array, ops_of
 from .params import FLOATS, Module, Param  # noqa: F401 - the other layers take Param from here
 
@@ -132,6 +134,11 @@ class Layer(Module):
         if theta is None and any(p.value is None for p in self.params().values()):
             self.initialized()  # raises, and says what to do
 
+    def expect_last(self, x: Array, *last: int | str) -> None:
+        """Raise ShapeError unless x is a batch whose last axes are these; see `expect`."""
+        ops_of(x)  # raises TypeError where x is no array
+        self.expect(x, *("N", "H", "W")[: max(x.ndim - len(last), 1)], *last)
+
     def refuse(self, expected: str, got: Any) -> NoReturn:
         """Raise a ShapeError such as "Dense(3, 2): expected input of shape (N, 3), got (4, 5)"."""
         raise ShapeError(f"{self}: expected {expected}, got {got}")
@@ -212,6 +219,7 @@ class Elementwise(Layer):
 
     def forward(self, x, train=True):
         """y = f(x)."""
+        expect_floats(self, "input", x)
         y = self.f(x)
         return y, y
 
@@ -225,14 +233,17 @@ class Elementwise(Layer):
         return self.df(cache) * t, None if d2f is None else d2f * t * dy
 
 
-def checked(fits: bool, owner: object, expected: str, **option: Any) -> Any:
-    """Return the value of a constructor's option; raise ValueError unless it fits.
+DTYPES = frozenset(map(np.dtype, FLOATS))
 
-    ``checked(rate < 1, self, "rate < 1", rate=rate)`` in a Dropout returns the rate, or says
-    "Dropout(rate=2): expected rate < 1, got 2".
+
+def expect_floats(owner: object, what: str, *arrays: Array) -> None:
+    """Raise ShapeError unless all arrays are of float32 or float64.
+
+    ``expect_floats(self, "input", x)`` is `Layer.expect` for layers that take any shape. It says
+    "Tanh(): expected input of dtype float32 or float64, got uint8".
     """
-    ((name, value),) = option.items()
-    if not fits:
-        call = f"{type(owner).__name__}({name}={value!r})"
-        raise ValueError(f"{call}: expected {expected}, got {value!r}")
-    return value
+    for a in arrays:
+        if getattr(a, "dtype", None) not in DTYPES:
+            ops_of(a)  # raises TypeError where a is no array
+            floats = " or ".join(FLOATS)
+            raise ShapeError(f"{owner}: expected {what} of dtype {floats}, got {a.dtype}")

@@ -17,8 +17,12 @@ batch, μ = m(x), σ = sqrt(m((x - μ)^2) + ε), x̂ = (x - μ) / σ, each (F,),
                     dB/dx = d k P(t)
 """
 
+import math
+
 from ..backend import ops_of
-from .base import Layer, LinearMap, checked
+from ..backend.sums import centred
+from .base import Layer, LinearMap
+from .options import checked, size
 
 
 class Pack(LinearMap):
@@ -36,11 +40,11 @@ class Pack(LinearMap):
     shown = ("m",)
 
     def __init__(self, m: int):
-        self.m = checked(isinstance(m, int) and m >= 1, self, "an int >= 1", m=m)
+        self.m = size(self, m=m)
 
     def apply(self, x):
         """Move the samples of a pack next to the channels, and join both axes."""
-        self.expect(x, *("N", "H", "W")[: max(x.ndim - 1, 1)], "C")
+        self.expect_last(x, "C")
         N, *middle, C = x.shape
         if N % self.m:
             self.refuse(f"a multiple of {self.m} samples", f"input of shape {x.shape}")
@@ -71,17 +75,15 @@ class MinibatchStd(Layer):
     """
 
     def __init__(self, *, eps: float = 1e-8):
-        self.eps = checked(eps > 0, self, "eps > 0", eps=eps)
+        self.eps = checked(lambda e: 0 < e < math.inf, self, "0 < eps < inf", eps=eps)
 
     def forward(self, x, train=True):
         """(N, C) or (N, H, W, C) -> one channel more; the cache is x̂ and σ."""
-        self.expect(x, *("N", "H", "W")[: max(x.ndim - 1, 1)], "C")
+        self.expect_last(x, "C")
         if not len(x):
             self.refuse("at least one sample", f"input of shape {x.shape}")
-        xp = ops_of(x).xp
-        centred = x - x.mean(0)
-        sigma = xp.sqrt((centred * centred).mean(0) + self.eps)  # (C,) or (H, W, C)
-        return _beside(x, sigma.mean()), (centred / sigma, sigma)
+        apart, sigma = centred(ops_of(x), x, 0, self.eps)  # σ (1, C) or (1, H, W, C)
+        return _beside(x, sigma.mean()), (apart / sigma, sigma)
 
     def backward(self, dy, cache, into_params=True):
         """dx = dy_x + d k x̂, with d the sum of dy over the new channel."""

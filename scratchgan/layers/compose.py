@@ -1,6 +1,7 @@
 """Layers made of layers. A network is a `Sequential`, and is itself a layer."""
 
 import copy
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,8 @@ class Sequential(Layer):
     Parameters
     ----------
     *layers : Layer
-        At least one. Their parameters have the keys ``"0.w"``, ``"0.b"``, ``"1.gamma"``, ...
+        At least one; a list or tuple stands for the layers that it holds. Their parameters have
+        the keys ``"0.w"``, ``"0.b"``, ``"1.gamma"``, ...
 
     Raises
     ------
@@ -22,11 +24,11 @@ class Sequential(Layer):
         No layer, or something that is not a Layer.
     """
 
-    def __init__(self, *layers: Layer):
-        wrong = [layer for layer in layers if not isinstance(layer, Layer)]
-        if wrong or not layers:
+    def __init__(self, *layers: Any):
+        self.layers: tuple[Layer, ...] = tuple(_flat(layers))
+        wrong = [layer for layer in self.layers if not isinstance(layer, Layer)]
+        if wrong or not self.layers:
             raise TypeError(f"{type(self).__name__}: expected Layers, got {wrong or 'none'}")
-        self.layers = layers
 
     def parts(self):
         """Return the layers by their position."""
@@ -134,6 +136,15 @@ class Residual(Sequential):
         """J t = t + J_f t; x itself adds nothing to dB/dx."""
         f_t, bend = super().double_backward(t, dy, cache)
         return t + f_t, bend
+
+
+def _flat(layers):
+    """Yield what a list holds, and what the lists and tuples in it hold."""
+    for layer in layers:
+        if isinstance(layer, (list, tuple)):
+            yield from _flat(layer)
+        else:
+            yield layer
 
 
 def _add(a, b):

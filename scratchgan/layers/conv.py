@@ -15,8 +15,9 @@ faster form that NumPy runs.
 from typing import Any, TypeAlias
 
 from ..backend import ops_of
-from .base import LinearMap, Param, checked
+from .base import LinearMap, Param
 from .init import Initialiser, glorot
+from .options import checked, size, sizes
 
 Pair: TypeAlias = int | tuple[int, int]
 
@@ -30,20 +31,14 @@ class _Convolution(LinearMap):
         self, c_in: int, c_out: int, *, kernel: Pair, stride: Pair = 1, padding: Pair | str = 0,
         bias: bool = True, init: Initialiser = glorot,
     ):  # fmt: skip
-        self.c_in, self.c_out = c_in, c_out
-        self.kernel, self.stride = self.pair(1, kernel=kernel), self.pair(1, stride=stride)
-        self.padding = padding if padding == "same" else self.pair(0, padding=padding)
-        channels = (c_out, c_in) if self.transposed else (c_in, c_out)
+        self.c_in, self.c_out = size(self, c_in=c_in), size(self, c_out=c_out)
+        self.kernel = sizes(self, pair=True, kernel=kernel)
+        self.stride = sizes(self, pair=True, stride=stride)
+        same = isinstance(padding, str) and padding == "same"
+        self.padding = "same" if same else sizes(self, 0, pair=True, padding=padding)
+        channels = (self.c_out, self.c_in) if self.transposed else (self.c_in, self.c_out)
         self.w = Param(shape=(*self.kernel, *channels), init=init)
-        self.b = Param(shape=(c_out,)) if bias else None
-
-    def pair(self, least, **option):
-        """Return (n, n) for an option that is an int n, and a pair as it is."""
-        (value,) = option.values()
-        pair = (value, value) if isinstance(value, int) else tuple(value)
-        fits = len(pair) == 2 and all(isinstance(n, int) and n >= least for n in pair)
-        checked(fits, self, f"an int or a pair of ints >= {least}", **option)
-        return pair
+        self.b = Param(shape=(self.c_out,)) if bias else None
 
     def reset(self, rng, ops, dtype):
         """Limit the threads of BLAS: a convolution starts threads of its own."""
@@ -140,11 +135,13 @@ class ConvTranspose2D(_Convolution):
     def __init__(
         self, c_in: int, c_out: int, *, padding: Pair = 0, output_padding: Pair = 0, **options: Any
     ):
-        checked(padding != "same", self, "a number of pixels", padding=padding)
+        checked(lambda p: not isinstance(p, str), self, "a number of pixels", padding=padding)
         super().__init__(c_in, c_out, padding=padding, **options)
-        self.output_padding = self.pair(0, output_padding=output_padding)
+        self.output_padding = sizes(self, 0, pair=True, output_padding=output_padding)
         fits = all(o < s for o, s in zip(self.output_padding, self.stride, strict=True))
-        checked(fits, self, f"less than stride {self.stride}", output_padding=output_padding)
+        checked(
+            lambda _: fits, self, f"less than stride {self.stride}", output_padding=output_padding
+        )
 
     def apply(self, x):
         """y = up(x)."""

@@ -3,6 +3,7 @@
 from ..backend import ops_of
 from .base import LinearMap, Param
 from .init import Initialiser, glorot
+from .options import size
 
 
 class Dense(LinearMap):
@@ -21,8 +22,8 @@ class Dense(LinearMap):
     """
 
     def __init__(self, n_in: int, n_out: int, *, bias: bool = True, init: Initialiser = glorot):
-        self.w = Param(shape=(n_in, n_out), init=init)
-        self.b = Param(shape=(n_out,)) if bias else None
+        self.w = Param(shape=(size(self, n_in=n_in), size(self, n_out=n_out)), init=init)
+        self.b = Param(shape=self.w.shape[1:]) if bias else None
 
     def apply(self, x):
         """y = x w."""

@@ -3,6 +3,7 @@
 from ..backend import ops_of
 from .base import Layer, Param
 from .init import Initialiser, normal
+from .options import size
 
 STANDARD = normal(1.0)  # N(0, 1)
 
@@ -24,7 +25,8 @@ class Embedding(Layer):
     """
 
     def __init__(self, classes: int, width: int, *, init: Initialiser = STANDARD):
-        self.w = Param(shape=(classes, width), init=init)
+        shape = size(self, classes=classes), size(self, width=width)
+        self.w = Param(shape=shape, init=init)
 
     def forward(self, labels, train=True):
         """Pick a row of w for each label.

@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from ..backend import ops_of
-from .base import Layer, checked
+from .base import Layer, expect_floats
+from .options import checked
 
 
 class GaussianNoise(Layer):
@@ -25,7 +26,8 @@ class GaussianNoise(Layer):
     shown = ("std",)
 
     def __init__(self, std: float, *, seed: int = 0):
-        self.std = checked(0 <= std < math.inf, self, "a finite number >= 0", std=std)
+        fits = lambda s: 0 <= s < math.inf  # noqa: E731
+        self.std = checked(fits, self, "a finite number >= 0", std=std)
         self.rng = np.random.default_rng(seed)
 
     def reset(self, rng, ops, dtype):
@@ -34,6 +36,7 @@ class GaussianNoise(Layer):
 
     def forward(self, x, train=True):
         """Any shape -> the same shape."""
+        expect_floats(self, "input", x)
         if not (train and self.std):
             return x, None
         # Drawn on the host, as in Dropout, and always in single precision: so the noise is the same

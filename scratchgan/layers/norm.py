@@ -13,19 +13,23 @@ To derive the last line, write one averaged group as vectors of length M:
 B = M (m(t' g') - m(x̂ t) m(x̂ g)) / σ, with dσ = m(x̂ dx) and dx̂ = (dx - m(dx) - x̂ dσ) / σ.
 
 The cache of both layers is x, μ, σ, and ``moving``: whether μ and σ depend on x, as they do in
-training.
+training. `LayerNorm` moves x first, so that its μ is 0.
 """
 
+import math
+
 from ..backend import ops_of
-from .base import Layer, Param, checked
+from ..backend.sums import centred
+from .base import Layer, Param
 from .init import Shape, ones
+from .options import checked, size, sizes
 
 
 class _Normalisation(Layer):
     """Base class: γ and β have the shape of the trailing axes; a subclass defines the mean."""
 
     def __init__(self, shape, eps):
-        self.eps = checked(eps > 0, self, "eps > 0", eps=eps)
+        self.eps = checked(lambda e: 0 < e < math.inf, self, "0 < eps < inf", eps=eps)
         self.gamma, self.beta = Param(shape=shape, init=ones), Param(shape=shape)
 
     def mean(self, a):
@@ -33,9 +37,9 @@ class _Normalisation(Layer):
         raise NotImplementedError
 
     def xhat(self, cache):
-        """x̂ = (x - μ) / σ."""
+        """x̂ = (x - μ) / σ, where μ may be in float64: see ``batch_moments_``."""
         x, mean, sigma, _ = cache
-        return (x - mean) / sigma
+        return (x - mean).astype(x.dtype, copy=False) / sigma
 
     def project(self, t, xhat, cache):
         """Compute P(t), the derivative of x̂ along t."""
@@ -91,8 +95,8 @@ class BatchNorm(_Normalisation):
     running_mean = running_var = None
 
     def __init__(self, channels: int, *, eps: float = 1e-5, decay: float = 0.9):
-        super().__init__((channels,), eps)
-        self.decay = checked(0 <= decay <= 1, self, "0 <= decay <= 1", decay=decay)
+        super().__init__((size(self, channels=channels),), eps)
+        self.decay = checked(lambda d: 0 <= d <= 1, self, "0 <= decay <= 1", decay=decay)
 
     def reset(self, rng, ops, dtype):
         """Start with mean 0 and variance 1."""
@@ -106,7 +110,7 @@ class BatchNorm(_Normalisation):
 
     def forward(self, x, train=True):
         """y = γ x̂ + β:  (N, C) or (N, H, W, C) -> the same shape."""
-        self.expect(x, *("N", "H", "W")[: max(x.ndim - 1, 1)], *self.gamma.shape)
+        self.expect_last(x, *self.gamma.shape)
         ops = ops_of(x)
         if train:
             if x.size < 2 * self.gamma.size:
@@ -147,19 +151,20 @@ class LayerNorm(_Normalisation):
     """
 
     def __init__(self, shape: int | Shape, *, eps: float = 1e-5):
-        super().__init__((shape,) if isinstance(shape, int) else tuple(shape), eps)
+        axes = sizes(self, shape=shape)
+        checked(lambda _: axes, self, "at least one axis", shape=shape)
+        super().__init__(axes, eps)
+        self.axes = tuple(range(-len(self.gamma.shape), 0))
 
     def mean(self, a):
         """Average over the trailing axes: (N, ..., *shape) -> (N, ..., 1, ...)."""
-        return a.mean(tuple(range(-len(self.gamma.shape), 0)), keepdims=True)
+        return a.mean(self.axes, keepdims=True)
 
     def forward(self, x, train=True):
         """y = γ x̂ + β:  (N, ..., *shape) -> the same shape."""
-        leading = x.ndim - len(self.gamma.shape)
-        self.expect(x, *("N", "H", "W")[: max(leading, 1)], *self.gamma.shape)
-        mean = self.mean(x)
-        sigma = ops_of(x).xp.sqrt(self.mean((x - mean) ** 2) + self.eps)
-        cache = x, mean, sigma, True
+        self.expect_last(x, *self.gamma.shape)
+        x, sigma = centred(ops_of(x), x, self.axes, self.eps)
+        cache = x, 0, sigma, True
         return self.gamma.value * self.xhat(cache) + self.beta.value, cache
 
     def __repr__(self):

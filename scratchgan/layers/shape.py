@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from ..backend import ops_of
-from .base import Layer, LinearMap, checked
+from .base import Layer, LinearMap, expect_floats
+from .options import checked, size, sizes
 
 
 class Reshape(LinearMap):
@@ -13,17 +14,18 @@ class Reshape(LinearMap):
 
     Parameters
     ----------
-    shape : tuple of int
+    shape : int or tuple of int
         Without the batch axis.
     """
 
     shown = ("shape",)
 
-    def __init__(self, shape: tuple[int, ...]):
-        self.shape = tuple(shape)
+    def __init__(self, shape: int | tuple[int, ...]):
+        self.shape = sizes(self, shape=shape)
 
     def apply(self, x):
         """Group the numbers differently, in the same order."""
+        _expect_batch(self, x)
         if math.prod(x.shape[1:]) != math.prod(self.shape):
             self.refuse(f"{math.prod(self.shape)} numbers per sample", f"input of shape {x.shape}")
         return x.reshape(len(x), *self.shape)
@@ -38,6 +40,7 @@ class Flatten(LinearMap):
 
     def apply(self, x):
         """Put the numbers of each sample into one row, in the same order."""
+        _expect_batch(self, x)
         return x.reshape(len(x), math.prod(x.shape[1:]))  # -1 fails where the batch is empty
 
     def adjoint(self, dy, in_shape=None):
@@ -56,8 +59,7 @@ class UpSample2D(LinearMap):
     shown = ("factor",)
 
     def __init__(self, factor: int = 2):
-        fits = isinstance(factor, int) and factor >= 1
-        self.factor = checked(fits, self, "an int >= 1", factor=factor)
+        self.factor = size(self, factor=factor)
 
     def apply(self, x):
         """Copy each row, then each column, ``factor`` times."""
@@ -87,7 +89,7 @@ class Dropout(Layer):
     shown = ("rate",)
 
     def __init__(self, rate: float, *, seed: int = 0):
-        self.rate = checked(0 <= rate < 1, self, "0 <= rate < 1", rate=rate)
+        self.rate = checked(lambda r: 0 <= r < 1, self, "0 <= rate < 1", rate=rate)
         self.rng = np.random.default_rng(seed)
 
     def reset(self, rng, ops, dtype):
@@ -96,6 +98,7 @@ class Dropout(Layer):
 
     def forward(self, x, train=True):
         """Any shape -> the same shape; the cache is the scaled mask."""
+        expect_floats(self, "input", x)
         if not train:
             return x, None
         ops, shape = ops_of(x), x.shape
@@ -121,3 +124,10 @@ class Dropout(Layer):
     def double_backward(self, t, dy, cache):
         """J t = scaled mask * t: once the mask is drawn, the layer is linear."""
         return self.backward(t, cache), None
+
+
+def _expect_batch(layer, x):
+    """Raise ShapeError unless x is a batch of samples of any shape, in floats."""
+    expect_floats(layer, "input", x)
+    if not x.ndim:
+        layer.refuse("input of shape (N, ...)", x.shape)

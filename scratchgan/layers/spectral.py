@@ -28,6 +28,7 @@ The second order needs nothing new: B = <A(Ŵ) t, dy> depends on W through Ŵ al
 """
 
 from ..backend import ops_of
+from ..backend.sums import lengths
 from .base import Layer, LinearMap, Param, skips_dx
 
 START = 15  # power iterations from random vectors, when the weights are drawn
@@ -80,7 +81,7 @@ class SpectralNorm(Layer):
         ops, xp = ops_of(W), ops_of(W).xp
         for matrix, source, target in ((W.T, self.u, self.v), (W, self.v, self.u)):
             a = ops.matmul(matrix, source[:, None])[:, 0]
-            length = xp.sqrt((a * a).sum())
+            (a,), (length,), _ = lengths(ops, a[None])
             # A zero vector has no direction: then the old vector is kept.
             target[...] = xp.where(length > 0, a / xp.where(length > 0, length, 1), target)
 

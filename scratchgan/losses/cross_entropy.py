@@ -3,6 +3,14 @@
 import numpy as np
 
 from ..backend import Array, ops_of
+from ..layers.base import ShapeError, expect_floats
+
+
+def expect_logits(owner: str, *logits: Array) -> None:
+    """Raise ShapeError unless all are arrays of floats and hold a number; ``owner`` is the loss."""
+    expect_floats(owner, "logits", *logits)
+    if not all(a.size for a in logits):
+        raise ShapeError(f"{owner}: expected at least one logit, got an empty batch")
 
 
 def binary_cross_entropy(logits: Array, target: float | Array) -> tuple[Array, Array]:
@@ -23,6 +31,7 @@ def binary_cross_entropy(logits: Array, target: float | Array) -> tuple[Array, A
     ValueError
         The target is an array of another shape.
     """
+    expect_logits("binary_cross_entropy", logits)
     if np.shape(target) not in ((), logits.shape):
         raise ValueError(f"target: expected shape {logits.shape}, got {np.shape(target)}")
     ops = ops_of(logits)
@@ -51,6 +60,7 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> tuple[Array, Array]:
     ValueError
         The labels are not N integers in that range.
     """
+    expect_logits("softmax_cross_entropy", logits)
     N, K = logits.shape
     ops = ops_of(logits)
     xp, on_host = ops.xp, ops.on_host or not isinstance(labels, ops.xp.ndarray)

@@ -6,8 +6,8 @@ Letters: x real samples, G(z) generated ones, a(x) a logit of D, D = sigmoid(a).
 from typing import Any
 
 from ..backend import Array, ops_of
-from ..layers.base import checked
-from .cross_entropy import binary_cross_entropy, softmax_cross_entropy
+from ..layers.options import checked
+from .cross_entropy import binary_cross_entropy, expect_logits, softmax_cross_entropy
 
 __all__ = [
     "ADVERSARIAL", "AuxiliaryClassifier", "Hinge", "LeastSquares", "Minimax", "NonSaturating",
@@ -42,10 +42,11 @@ class Minimax:
     probability, relativistic = True, False
 
     def __init__(self, smooth: float = 0.0):
-        self.smooth = checked(0 <= smooth < 1, self, "0 <= smooth < 1", smooth=smooth)
+        self.smooth = checked(lambda s: 0 <= s < 1, self, "0 <= smooth < 1", smooth=smooth)
 
     def distance(self, a, target):
         """Mean cross-entropy of the logits a with a target from 0 to 1, and its gradient."""
+        expect_logits(type(self).__name__, a)
         return binary_cross_entropy(a, target)
 
     def discriminator(self, real_logits: Array, fake_logits: Array) -> tuple[Array, Array, Array]:
@@ -61,6 +62,7 @@ class Minimax:
 
     def real_probability(self, logits: Array) -> Array:
         """Return D = sigmoid(a), the probability that a sample is real."""
+        expect_logits(type(self).__name__, logits)
         return ops_of(logits).sigmoid(logits)
 
 
@@ -84,11 +86,13 @@ class LeastSquares(NonSaturating):
 
     def distance(self, a, target):
         """mean (a - target)^2 / 2, and its gradient."""
+        expect_logits(type(self).__name__, a)
         difference = a - target
         return (difference**2).mean() / 2, difference / a.size
 
     def real_probability(self, logits: Array) -> Array:
         """Return the logit, whose target is 1 or 0, clipped to [0, 1]."""
+        expect_logits(type(self).__name__, logits)
         return ops_of(logits).xp.clip(logits, 0, 1)
 
 
@@ -111,21 +115,24 @@ class Wasserstein:
     probability = relativistic = False
 
     def __init__(self, smooth: float = 0.0):
-        checked(not smooth, self, "0, because there are no labels to smooth", smooth=smooth)
+        checked(lambda s: s == 0, self, "0, because there are no labels to smooth", smooth=smooth)
 
     def discriminator(self, real_logits: Array, fake_logits: Array) -> tuple[Array, Array, Array]:
         """Return D's loss, and its gradients with respect to real and fake logits (N, 1)."""
+        expect_logits(type(self).__name__, real_logits, fake_logits)
         ones = ops_of(real_logits).xp.ones_like
         value = fake_logits.mean() - real_logits.mean()
         return value, -ones(real_logits) / real_logits.size, ones(fake_logits) / fake_logits.size
 
     def generator(self, fake_logits: Array) -> tuple[Array, Array]:
         """Return -mean a(G(z)) and its gradient, which is the same everywhere: it cannot vanish."""
+        expect_logits(type(self).__name__, fake_logits)
         dfake = -ops_of(fake_logits).xp.ones_like(fake_logits) / fake_logits.size
         return -fake_logits.mean(), dfake
 
     def real_probability(self, logits: Array) -> Array:
         """Return the critic's value: a critic has no probability."""
+        expect_logits(type(self).__name__, logits)
         return logits
 
 
@@ -138,6 +145,7 @@ class Hinge(Wasserstein):
 
     def discriminator(self, real_logits: Array, fake_logits: Array) -> tuple[Array, Array, Array]:
         """Return D's loss, and its gradients with respect to real and fake logits (N, 1)."""
+        expect_logits(type(self).__name__, real_logits, fake_logits)
         value_real, dreal = _hinge(1 - real_logits)
         value_fake, dfake = _hinge(1 + fake_logits)
         return value_real + value_fake, -dreal, dfake
@@ -215,6 +223,7 @@ def _hinge(a):
 
 def _gap(a, b):
     """a - b, for logits that are compared in pairs."""
+    expect_logits("RelativisticPaired", a, b)
     if a.shape != b.shape:
         shapes = f"{a.shape} and {b.shape}"
         raise ValueError(f"RelativisticPaired: expected logits of one shape, got {shapes}")

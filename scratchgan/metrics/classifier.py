@@ -11,6 +11,7 @@ from tqdm.auto import tqdm
 
 from ..backend import ops_of
 from ..layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, ReLU, Sequential
+from ..layers.base import expect_floats
 from ..losses import softmax_cross_entropy
 from ..optim import Adam, cosine
 
@@ -67,6 +68,7 @@ def fit_classifier(
     ValueError
         If there is not one label for each image, or fewer images than a batch.
     """
+    expect_floats("fit_classifier", "images", x)
     if labels.shape != (len(x),):
         raise ValueError(f"labels: expected one for each of {len(x)} images, got {labels.shape}")
     if len(x) < batch_size:
@@ -106,6 +108,7 @@ def predict_from(network: Sequential, features: np.ndarray, batch: int = 512) ->
 
 def _batchwise(network, x, batch):
     """Return a network's outputs in evaluation mode, computed ``batch`` images at a time."""
+    expect_floats("classifier", "input", x)
     ops, dtype = ops_of(network.theta), network.theta.dtype
     parts = (ops.asarray(x[i : i + batch], dtype) for i in range(0, len(x), batch))
     return np.concatenate([ops.to_host(network.forward(p, train=False)[0]) for p in parts])

@@ -28,9 +28,7 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
     ValueError
         If the features are not such arrays, or not finite.
     """
-    real, fake = _features(real, "real"), _features(fake, "fake")
-    if real.shape[1] != fake.shape[1]:
-        raise ValueError(f"features: expected equal widths, got {real.shape} and {fake.shape}")
+    real, fake = _features(real, fake)
     between = real.mean(0) - fake.mean(0)
     C_r, C_f = np.atleast_2d(np.cov(real.T)), np.atleast_2d(np.cov(fake.T))
     # trace (C_r C_f)^(1/2) = trace (C_r^(1/2) C_f C_r^(1/2))^(1/2), a symmetric matrix.
@@ -59,7 +57,7 @@ def precision_recall(real: np.ndarray, fake: np.ndarray, k: int = 3) -> tuple[fl
     """
     from sklearn.neighbors import NearestNeighbors
 
-    real, fake = _features(real, "real"), _features(fake, "fake")
+    real, fake = _features(real, fake)
 
     def share(points, of):
         """Share of the points in the manifold of the set ``of``."""
@@ -75,8 +73,14 @@ def precision_recall(real: np.ndarray, fake: np.ndarray, k: int = 3) -> tuple[fl
     return share(fake, real), share(real, fake)
 
 
-def _features(a, name):
-    a = np.asarray(a, float)
-    if a.ndim != 2 or len(a) < 2 or not np.isfinite(a).all():
-        raise ValueError(f"{name}: expected two or more finite rows (N, F), got shape {a.shape}")
-    return a
+def _features(real, fake):
+    """Return both in float64, moved to where 0 is: no score changes, and less is rounded there."""
+    real, fake = np.asarray(real, float), np.asarray(fake, float)
+    for name, a in (("real", real), ("fake", fake)):
+        if a.ndim != 2 or len(a) < 2 or not np.isfinite(a).all():
+            got = f"got shape {a.shape}"
+            raise ValueError(f"{name}: expected two or more finite rows (N, F), {got}")
+    if real.shape[1] != fake.shape[1]:
+        raise ValueError(f"features: expected equal widths, got {real.shape} and {fake.shape}")
+    centre = real.mean(0)
+    return real - centre, fake - centre

@@ -47,8 +47,9 @@ def compare(ops, name, dtype, *arguments, skip=0):
         given[i] = flat[skip:].reshape(rounded.shape)
     found = getattr(ops, name)(*given), *(given[i] for i in arrays)
     exact = getattr(reference, name)(*wanted), *(wanted[i] for i in arrays)
-    for f, e in zip(_flat(found), _flat(exact), strict=True):
-        assert f.dtype == dtype, name
+    for i, (f, e) in enumerate(zip(_flat(found), _flat(exact), strict=True)):
+        mean = name == "batch_moments_" and i == 0  # it has more digits
+        assert f.dtype == ("float64" if mean else dtype), name
         assert_close(ops.to_host(f), e, TOLERANCE[dtype], name)
 
 
@@ -163,6 +164,56 @@ def test_the_variance_of_values_far_from_zero(ops, dtype):
     """Of 1e4 +- 1, and with a first value that is far from all others."""
     for x in (1e4 + normal(50_000, 3), np.concatenate([np.full((1, 3), 1e3), normal(50_000, 3)])):
         compare(ops, "batch_moments_", dtype, np.zeros(3), np.ones(3), x, 0.9, 1e-5)
+
+
+@dtypes
+@pytest.mark.parametrize("shape", [(40, 3), (5000, 3)])
+def test_channels_far_from_zero(ops, dtype, shape):
+    """One at 0, one at 10^6, one of equal numbers, each to its own last digits."""
+    x = (normal(*shape) * [1, 1, 0] + [0, 1e6, 10000.1]).astype(dtype)
+    dy, exact = normal(*shape, seed=1).astype(dtype), x.astype(float)
+    there, vectors = ops.asarray(x), [ops.asarray(np.ones(3, dtype)) for _ in range(4)]
+    mean, sigma = ops.batch_moments_(*vectors[:2], there, 0.9, 1e-5)
+    np.testing.assert_allclose(ops.to_host(mean), exact.mean(0), rtol=1e-9, atol=1e-6)
+    wanted_sigma = np.sqrt(exact.var(0) + 1e-5)
+    np.testing.assert_allclose(ops.to_host(sigma), wanted_sigma, rtol=1e-5)
+    xhat = (exact - exact.mean(0)) / wanted_sigma
+    xhat[:, 2] = 0  # the mean of equal numbers is rounded in float64, too
+    y = ops.batch_norm(there, mean, sigma, *vectors[2:])
+    np.testing.assert_allclose(ops.to_host(y), xhat + 1, atol=1e-5)
+    s, q = ops.batch_norm_sums_(None, None, ops.asarray(dy), there, mean, sigma)
+    assert_close(ops.to_host(q), (xhat * dy).sum(0), 1e-5)
+    dx = ops.batch_norm_grad(ops.asarray(dy), there, mean, sigma, vectors[2], s, q)
+    wanted = (dy - dy.mean(0, dtype=float) - xhat * (xhat * dy).mean(0)) / wanted_sigma
+    for c in range(3):
+        assert_close(ops.to_host(dx)[:, c], wanted[:, c], 1e-5)
+
+
+def test_the_running_mean_reaches_a_constant_channel(ops):
+    running = [ops.asarray(np.zeros(1, np.float32)), ops.asarray(np.ones(1, np.float32))]
+    x = ops.asarray(np.full((8, 1), 10000.1, np.float32))
+    for _ in range(300):
+        ops.batch_moments_(*running, x, 0.9, 1e-5)
+    assert ops.to_host(running[0]) == np.float32(10000.1)
+    ops.batch_moments_(*running, 2 * x, 1.0, 1e-5)
+    assert ops.to_host(running[0]) == np.float32(10000.1)
+
+
+@dtypes
+@pytest.mark.parametrize(("name", "moments"), [("adam_", 2), ("rmsprop_", 1)])
+def test_huge_gradients(ops, dtype, name, moments):
+    """As the reference; and what is no number is left to be noticed."""
+    most = float(np.finfo(dtype).max)
+    grad = np.array([1, -2, most**0.5 * 3, -most, np.inf, np.nan, 0], dtype)
+    rates = (0.1, 0.5, 0.999, 1e-8) if name == "adam_" else (0.1, 0.99, 1e-8)
+    given = [np.ones(7, dtype), grad, *(np.zeros(7, dtype) for _ in range(moments))]
+    there = [ops.asarray(a) for a in given]
+    with np.errstate(all="ignore"):
+        getattr(ops, name)(*there, *rates)
+        getattr(reference, name)(*given, *rates)
+    for found, wanted in zip(there, given, strict=True):
+        np.testing.assert_allclose(ops.to_host(found), wanted, rtol=1e-5, atol=1e-35)
+    assert np.isfinite(given[0]).tolist() == [True] * 4 + [False, False, True]
 
 
 @pytest.fixture

@@ -19,12 +19,14 @@ from scratchgan import (
     Residual,
     Sequential,
     ShapeError,
+    Sigmoid,
+    Softplus,
     SpectralNorm,
     Tanh,
     UpSample2D,
 )
 from scratchgan.catalogue import layer_cases
-from scratchgan.layers import Elementwise, base
+from scratchgan.layers import Elementwise, GaussianNoise, MinibatchStd, Pack, base
 
 # ---- two batches in flight -------------------------------------------------------------------
 
@@ -118,6 +120,63 @@ def test_without_parameters_both_floats_are_taken_and_no_others():
         UpSample2D(2).forward(np.ones((1, 2, 2, 2), "int64"))
     for dtype in ("float32", "float64"):
         assert UpSample2D(2).forward(np.ones((1, 2, 2, 2), dtype))[0].dtype == dtype
+
+
+ANY_SHAPE = [
+    Tanh(), Sigmoid(), Softplus(), ReLU(), LeakyReLU(0.2), Flatten(), Reshape(6), Dropout(0.5),
+    GaussianNoise(0.1), Pack(2), MinibatchStd(), Sequential(Flatten()), Residual(Tanh()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("layer", ANY_SHAPE, ids=repr)
+@pytest.mark.parametrize("train", [True, False])
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "bool", "float16", "complex64", ">f4", object])
+def test_layers_without_weights_refuse_what_is_not_real_too(layer, train, dtype):
+    message = r"\): expected input of dtype float32 or float64, got " + str(np.dtype(dtype))
+    message = message.replace(" or float64", "( or float64)?")  # initialised, some expect one
+    with pytest.raises(ShapeError, match=message + "$"):
+        layer.initialize().forward(np.ones((4, 6), dtype), train)
+
+
+@pytest.mark.parametrize("layer", [*ANY_SHAPE, BatchNorm(6), LayerNorm(6), Dense(6, 2)], ids=repr)
+def test_a_list_is_no_array(layer):
+    with pytest.raises(TypeError, match=r"^expected a NumPy or CuPy array, got list$"):
+        layer.initialize().forward([[1.0] * 6] * 4)
+
+
+@pytest.mark.parametrize("layer", [Flatten(), Reshape(1), Pack(1), MinibatchStd()], ids=repr)
+def test_a_single_number_is_no_batch(layer):
+    with pytest.raises(ShapeError, match=r"expected input of shape \(N, .*\), got \(\)$"):
+        layer.forward(np.array(1.0))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"), layer_cases(), ids=lambda value: repr(value)[:40].replace("/", "")
+)
+def test_the_layout_of_memory_does_not_matter(layer, shape):
+    """Nor that x and dy cannot be written to."""
+    rng, found = np.random.default_rng(0), []
+    x = rng.standard_normal(shape)
+    for order in ("C", "F", "strided", "backwards"):
+        layer.initialize(dtype="float64")
+        y, cache = layer.forward(laid_out(x, order))
+        dy = laid_out(np.random.default_rng(1).standard_normal(y.shape), order)
+        found.append((y, layer.backward(dy, cache), layer.grad))
+    for other in found[1:]:
+        for own, wanted in zip(other, found[0], strict=True):
+            np.testing.assert_allclose(own, wanted, rtol=1e-9, atol=1e-12)
+
+
+def laid_out(a, order):
+    """The same numbers, read-only, in another order of memory."""
+    if order == "strided":
+        a = np.repeat(a, 2, -1)[..., ::2]
+    elif order == "backwards":
+        a = np.ascontiguousarray(a[::-1])[::-1]
+    else:
+        a = np.array(a, order=order)
+    a.flags.writeable = False
+    return a
 
 
 def test_an_array_of_another_backend_is_refused(monkeypatch):

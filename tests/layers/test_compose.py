@@ -231,7 +231,16 @@ def test_a_residual_that_changes_the_shape_is_named():
 
 
 @pytest.mark.parametrize("make", [Sequential, Residual])
-@pytest.mark.parametrize("layers", [(), (Tanh,), (Tanh(), np.tanh), ([Tanh()],)])
+def test_a_list_is_what_it_holds(make):
+    a, b, c = Dense(3, 3), Tanh(), Sequential([Dense(3, 3)])
+    for layers in ([[a, b, c]], [(a, b, c)], [[a, (b,)], c], [a, [[b], c]]):
+        net = make(*layers)
+        assert net.layers == (a, b, c)
+        assert list(net.params()) == ["0.w", "0.b", "2.0.w", "2.0.b"]
+
+
+@pytest.mark.parametrize("make", [Sequential, Residual])
+@pytest.mark.parametrize("layers", [(), ([],), (Tanh,), (Tanh(), np.tanh), ([Tanh(), 3],)])
 def test_a_network_is_made_of_layers(make, layers):
     with pytest.raises(TypeError, match=rf"^{make.__name__}: expected Layers, got (none|\[.+\])$"):
         make(*layers)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchgan import BatchNorm, LayerNorm, ShapeError
+from scratchgan import BatchNorm, LayerNorm, ShapeError, get_backend
+from scratchgan.layers import MinibatchStd
 
 from ..compare import assert_close
 from .pytorch import (
@@ -74,7 +75,7 @@ def test_what_evaluation_cached_stays_as_it_was_while_training_goes_on():
     np.testing.assert_array_equal(found[0][1], found[1][1])
 
 
-@pytest.mark.parametrize("far", [10, 1000])
+@pytest.mark.parametrize("far", [10, 100, 1000, 1e4, 1e6, 1e7])
 def test_batch_norm_far_from_zero_in_single_precision(far):
     """Nothing may be lost that the rounding of x itself has left."""
     rng = np.random.default_rng(0)
@@ -87,7 +88,87 @@ def test_batch_norm_far_from_zero_in_single_precision(far):
         dx = net.backward(dy.astype(dtype), cache)
         results.append((y, dx, net.grad))
     for single, exact in zip(*results, strict=True):
-        assert_close(single, exact, 1e-6 * max(1, far / 10))
+        assert_close(single, exact, 1e-6 * (far / 10 if 10 < far < 1000 else 1))
+
+
+@pytest.fixture(params=["numpy", "reference"])
+def backend(request):
+    """One of the two that compute on NumPy arrays, and then the usual one again."""
+    yield get_backend(request.param)
+    get_backend("numpy")
+
+
+NORMS = {"batch": lambda: BatchNorm(8), "layer": lambda: LayerNorm(8), "std": MinibatchStd}
+each_norm = pytest.mark.parametrize("make", NORMS.values(), ids=list(NORMS))
+
+
+@each_norm
+@pytest.mark.parametrize("value", [10.1, 1000.1, 10000.1, -1e6 - 0.5, 3e30])
+@pytest.mark.parametrize("shape", [(128, 8), (7, 8), (3, 40, 50, 8)])
+def test_a_constant_channel_gives_0_not_rounding_noise(backend, make, value, shape):
+    layer, x = make().initialize(), np.full(shape, value, np.float32)
+    y, cache = layer.forward(x)
+    if y.shape == x.shape:
+        assert not y.any()
+    dy = np.random.default_rng(0).standard_normal(y.shape).astype(np.float32)
+    dx, exact = layer.backward(dy, cache), make().initialize(dtype="float64")
+    _, exact_cache = exact.forward(x.astype(float))
+    assert_close(dx, exact.backward(dy.astype(float), exact_cache), 1e-5)
+
+
+@each_norm
+@pytest.mark.parametrize("far", [1e4, 1e6])
+def test_both_orders_far_from_zero_are_those_of_float64(backend, make, far):
+    """The channels lie at 0, near and far; the inputs of both dtypes are the same numbers."""
+    rng, results = np.random.default_rng(0), []
+    x = (rng.standard_normal((200, 8)) + np.array([0, 1, far, -far, 0, 1, far, 2 * far])).astype(
+        "float32"
+    )
+    if make is NORMS["layer"]:
+        x = (rng.standard_normal((200, 8)) + far * np.arange(200)[:, None]).astype("float32")
+    t, dy = rng.standard_normal((2, 200, 9)).astype("float32")
+    for dtype in ("float32", "float64"):
+        layer = make().initialize(dtype=dtype)
+        y, cache = layer.forward(x.astype(dtype))
+        slope = dy[:, : y.shape[1]].astype(dtype)
+        dx = layer.backward(slope, cache)
+        results.append((y, dx, *layer.double_backward(t[:, :8].astype(dtype), slope, cache)))
+    for single, exact in zip(*results, strict=True):
+        assert single.dtype == np.float32
+        assert_close(single, exact, 5e-6)
+
+
+@pytest.mark.parametrize("value", [0.0, 10000.1, -1e6 - 0.5])
+def test_running_statistics_reach_a_constant_channel(value):
+    """In float32 a tenth of a small step is rounded away: the mean would stop on its way."""
+    layer, x = BatchNorm(8).initialize(), np.full((16, 8), value, np.float32)
+    for _ in range(400):
+        layer.forward(x)
+    np.testing.assert_array_equal(layer.running_mean, x[0])
+    assert not layer.forward(x, train=False)[0].any()
+
+
+def test_a_decay_of_1_keeps_the_running_mean_far_from_zero_too():
+    layer = BatchNorm(8, decay=1).initialize()
+    layer.forward(np.full((16, 8), 1e6 + 0.5, np.float32))
+    assert not layer.running_mean.any()
+
+
+def test_huge_numbers_are_normalised():
+    """Their squares are infinite in float32."""
+    x = (1e25 * np.random.default_rng(0).standard_normal((50, 3))).astype(np.float32)
+    with np.errstate(over="ignore"):  # the running variance cannot hold theirs
+        y, _ = BatchNorm(3).initialize().forward(x)
+    np.testing.assert_allclose(y.std(0), 1, rtol=1e-5)
+
+
+def test_a_far_channel_leaves_the_others_as_they_are():
+    x = np.random.default_rng(0).standard_normal((300, 2)).astype(np.float32)
+    alone = BatchNorm(2).initialize()
+    beside = BatchNorm(3).initialize()
+    wide = np.concatenate([x, np.full((300, 1), 1e6, np.float32)], 1)
+    assert_close(beside.forward(wide)[0][:, :2], alone.forward(x)[0], 2e-7)
+    assert_close(beside.running_mean[:2], alone.running_mean, 2e-7)
 
 
 def test_layer_norm_normalises_each_sample():
@@ -143,13 +224,13 @@ def test_batch_norm_without_a_batch_axis_is_refused_in_evaluation_too():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: BatchNorm(3, eps=0), r"BatchNorm\(eps=0\): expected eps > 0, got 0$"),
+        (lambda: BatchNorm(3, eps=0), r"BatchNorm\(eps=0\): expected 0 < eps < inf, got 0$"),
         (
             lambda: BatchNorm(3, decay=1.5),
             r"BatchNorm\(decay=1\.5\): expected 0 <= decay <= 1, got 1\.5$",
         ),
         (lambda: BatchNorm(3, decay=-0.1), r"expected 0 <= decay <= 1, got -0\.1$"),
-        (lambda: LayerNorm(3, eps=-1), r"LayerNorm\(eps=-1\): expected eps > 0, got -1$"),
+        (lambda: LayerNorm(3, eps=-1), r"LayerNorm\(eps=-1\): expected 0 < eps < inf, got -1$"),
     ],
 )
 def test_a_bad_argument_is_named(make, message):

@@ -17,6 +17,7 @@ from scratchgan import (
     SpectralNorm,
     Tanh,
 )
+from scratchgan.layers.init import normal
 from scratchgan.optim import EMA, SGD, Adam, RMSprop
 from scratchgan.penalties import gradient_penalty, r1, wgan_gp
 
@@ -129,6 +130,20 @@ def test_weights_of_zero_give_zeros_and_can_leave_them(dtype):
         for _ in range(3):
             net.after_update()
     assert net.u @ net.layer.w.value @ net.v == pytest.approx(np.sqrt(12))  # all entries are -1
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-25, 1.0, 1e18, 1e25])
+def test_the_size_of_the_weights_does_not_matter(size):
+    """The squares of tiny and huge ones are 0 and infinite in float32."""
+    found = []
+    for dtype in ("float32", "float64"):
+        net = SpectralNorm(Dense(6, 5, bias=False, init=normal(size))).initialize(0, dtype=dtype)
+        for _ in range(3):
+            net.after_update()
+        y, _ = net.forward(np.eye(6, dtype=dtype))
+        found.append((y, net.u, net.v))
+    for single, exact in zip(*found, strict=True):
+        assert_close(single, exact, 1e-4)
 
 
 # ---- the optimisers keep it up to date -------------------------------------------------------

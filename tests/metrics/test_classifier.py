@@ -62,6 +62,19 @@ def test_the_same_seeds_give_the_same_classifier(digits):
     np.testing.assert_array_equal(*thetas)
 
 
+@pytest.mark.parametrize("bytes_", [np.zeros((128, 28, 28, 1), np.uint8)])
+def test_pixels_that_are_bytes_are_refused(bytes_):
+    """They would be taken for numbers from 0 to 255."""
+    network = digit_classifier().initialize(0, "numpy")
+    for call in (
+        lambda: embed(network, bytes_),
+        lambda: predict(network, bytes_),
+        lambda: fit_classifier(network, bytes_, np.zeros(128, int), np.random.default_rng(0)),
+    ):
+        with pytest.raises(ValueError, match=r"of dtype float32 or float64, got uint8$"):
+            call()
+
+
 @pytest.mark.parametrize(
     ("x", "labels", "message"),
     [

@@ -54,3 +54,12 @@ def test_bad_features_are_named(bad):
         frechet_distance(np.zeros((4, 3)), bad)
     with pytest.raises(ValueError, match="expected equal widths"):
         frechet_distance(np.zeros((4, 3)), np.zeros((4, 2)))
+
+
+@pytest.mark.parametrize("far", [1e6, 1e8])
+def test_scores_do_not_depend_on_where_the_features_lie(rng, far):
+    real, fake = rng.standard_normal((2, 300, 4)) * 2.0**-10
+    real, fake = (np.round(a * 2**20) / 2**20 for a in (real, fake))  # exact, far away, too
+    assert precision_recall(real + far, fake + far) == precision_recall(real, fake)
+    near, away = frechet_distance(real, fake), frechet_distance(real + far, fake + far)
+    assert away == pytest.approx(near, rel=1e-6)

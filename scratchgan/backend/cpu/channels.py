@@ -10,6 +10,7 @@ Channels are the last axis: x is (..., C), and a vector with one number per chan
 
 import numpy as np
 
+from ..sums import is_far
 from .memory import buffer, empty
 from .threads import share
 
@@ -74,7 +75,7 @@ def batch_moments_(running_mean, running_var, x, decay, eps):
 
     Each block gives its mean, and the sum of its squared deviations from that mean. Such pairs
     combine as in Chan, Golub and LeVeque, "Updating formulae ... for computing sample variances",
-    1979.
+    1979. Where that is too coarse, `_far_moments` gives the mean, in float64 (``sums.py``).
     """
     C, dtype = x.shape[-1], x.dtype
 
@@ -91,10 +92,30 @@ def batch_moments_(running_mean, running_var, x, decay, eps):
     mean = n @ means / M
     var = (squares.sum(0) + n @ (means - mean) ** 2) / M
     mean, var = mean.astype(dtype), var.astype(dtype)
+    sigma, before = np.sqrt(var + eps), running_mean.copy()
+    far = is_far(mean, sigma, M)
+    some_far = far.any()
+    if some_far:
+        mean, var = _far_moments(x, mean, var, far)
+        sigma = np.sqrt(var + eps).astype(dtype)
     for running, batch in (running_mean, mean), (running_var, var * M / (M - 1)):
         running *= decay
         running += (1 - decay) * batch
-    return mean, np.sqrt(var + eps)
+    if some_far and decay < 1:
+        # Far from 0, a small part of a small difference is rounded away: take the smallest step.
+        stuck = far & (running_mean == before)
+        running_mean[stuck] = np.nextafter(before, mean.astype(dtype))[stuck]
+    return mean, sigma
+
+
+def _far_moments(x, mean, var, far):
+    """Return mean and var (C,) in float64, computed anew where ``far`` (C,) is True."""
+    columns = x.reshape(-1, x.shape[-1])[:, far].astype(float)  # (M, C'), the far channels alone
+    exact = columns.mean(0)
+    exact += (columns - exact).mean(0)
+    mean, var = mean.astype(float), var.astype(float)
+    mean[far], var[far] = exact, ((columns - exact) ** 2).mean(0)
+    return mean, var
 
 
 def batch_norm(x, mean, sigma, gamma, beta):

@@ -20,7 +20,7 @@ def sgd_(theta, grad, velocity, lr, momentum):
 
 def rmsprop_(theta, grad, square, lr, alpha, eps):
     """square = alpha * square + (1 - alpha) * grad^2;  theta -= lr * grad / (square^.5 + eps)."""
-    _blockwise(reference.rmsprop_, (theta, grad, square), lr, alpha, eps)
+    _blockwise(_rmsprop, (theta, grad, square), lr, alpha, eps)
 
 
 def adam_(theta, grad, m, v, rate, beta1, beta2, eps):
@@ -33,20 +33,45 @@ def ema_(mean, theta, decay):
     _blockwise(reference.ema_, (mean, theta), decay)
 
 
+def _rmsprop(theta, grad, square, lr, alpha, eps):
+    """Compute ``reference.rmsprop_`` with a single temporary array, which is reused."""
+    step = buffer("optim", grad.shape, grad.dtype)
+    if not _product(np.multiply(grad, 1 - alpha, out=step), grad, step):
+        return reference.rmsprop_(theta, grad, square, lr, alpha, eps)
+    square *= alpha
+    square += step
+    np.sqrt(square, out=step)
+    step += eps
+    np.divide(grad, step, out=step)
+    step *= lr
+    theta -= step
+
+
 def _adam(theta, grad, m, v, rate, beta1, beta2, eps):
     """Compute ``reference.adam_`` with a single temporary array, which is reused."""
-    step = buffer("adam", grad.shape, grad.dtype)
+    step = buffer("optim", grad.shape, grad.dtype)
+    if not _product(grad, grad, step):
+        return reference.adam_(theta, grad, m, v, rate, beta1, beta2, eps)
+    step *= 1 - beta2
+    v *= beta2
+    v += step
     m *= beta1
     m += np.multiply(grad, 1 - beta1, out=step)
-    v *= beta2
-    np.multiply(grad, grad, out=step)
-    step *= 1 - beta2
-    v += step
     np.sqrt(v, out=step)
     step += eps
     np.divide(m, step, out=step)
     step *= rate
     theta -= step
+
+
+def _product(a, b, out):
+    """Write a * b into out; return False if a product of finite numbers is infinite."""
+    try:
+        with np.errstate(over="raise"):
+            np.multiply(a, b, out=out)
+    except FloatingPointError:
+        return False
+    return True
 
 
 def _blockwise(update, arrays, *numbers):

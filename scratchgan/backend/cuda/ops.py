@@ -161,7 +161,8 @@ def add_rows_(total, a):
 
 def batch_moments_(running_mean, running_var, x, decay, eps):
     """Return mean and sigma = sqrt(variance + eps) per channel; update the running averages."""
-    mean, sigma = cp.empty((2, x.shape[-1]), x.dtype)
+    C = x.shape[-1]
+    mean, sigma = cp.empty(C, np.float64), cp.empty(C, x.dtype)
     into = [mean, sigma, running_mean, running_var, np.float64(decay), np.float64(eps)]
     add_up("batch_moments", 3, [x], [], into)
     return mean, sigma
@@ -169,7 +170,7 @@ def batch_moments_(running_mean, running_var, x, decay, eps):
 
 def batch_norm(x, mean, sigma, gamma, beta):
     """y = gamma x̂ + beta, with x̂ = (x - mean) / sigma."""
-    (x,) = dense(x.dtype, x)
+    (x,), (mean,) = dense(x.dtype, x), dense(np.float64, mean)
     y = cp.empty_like(x)
     start_columns("batch_norm", x, mean, sigma, gamma, beta, y, like=x)
     return y
@@ -177,7 +178,7 @@ def batch_norm(x, mean, sigma, gamma, beta):
 
 def batch_norm_sums_(dgamma, dbeta, dy, x, mean, sigma):
     """Return s = sum of dy, q = sum of x̂ dy per channel; add them to dbeta, dgamma if not None."""
-    s, q = cp.empty((2, x.shape[-1]), x.dtype)
+    (s, q), (mean,) = cp.empty((2, x.shape[-1]), x.dtype), dense(np.float64, mean)
     wanted = dgamma is not None
     into = [sigma, s, q, *((dgamma, dbeta) if wanted else (q, s)), np.int32(wanted)]
     add_up("batch_norm_sums", 2, [dy, x], [mean], into)
@@ -186,7 +187,7 @@ def batch_norm_sums_(dgamma, dbeta, dy, x, mean, sigma):
 
 def batch_norm_grad(dy, x, mean, sigma, gamma, s, q):
     """dx = gamma (dy - s / M - x̂ q / M) / sigma, with s and q of `batch_norm_sums_`."""
-    dy, x = dense(x.dtype, dy, x)
+    (dy, x), (mean,) = dense(x.dtype, dy, x), dense(np.float64, mean)
     dx = cp.empty_like(x)
     start_columns("batch_norm_grad", dy, x, mean, sigma, gamma, s, q, dx, like=x)
     return dx

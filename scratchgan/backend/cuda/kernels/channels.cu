@@ -4,6 +4,7 @@
 // memory is aligned for it, else one channel. The compiler computes what depends on the channel
 // alone once, before the loop over rows: it may, because no array overlaps another (__restrict__).
 
+#include "mean.cuh"
 #include "packs.cuh"
 
 template <int L, typename F, typename... A>
@@ -29,20 +30,21 @@ extern "C" __global__ void add_bias(REAL* __restrict__ y, const REAL* __restrict
 }
 
 // gamma (x - mean) / sigma + beta.
-extern "C" __global__ void batch_norm(const REAL* __restrict__ x, const REAL* __restrict__ mean,
+extern "C" __global__ void batch_norm(const REAL* __restrict__ x,
+                                      const double* __restrict__ mean,
                                       const REAL* __restrict__ sigma,
                                       const REAL* __restrict__ gamma,
                                       const REAL* __restrict__ beta, REAL* __restrict__ y, int R,
                                       int C) {
     each_channel(R, C, [=](int c, REAL& y, REAL x) {
-        y = gamma[c] / sigma[c] * (x - mean[c]) + beta[c];
+        y = gamma[c] / sigma[c] * apart(x, in_parts(mean[c])) + beta[c];
     }, y, x);
 }
 
 // gamma (dy - s / R - xhat q / R) / sigma, with xhat = (x - mean) / sigma.
 extern "C" __global__ void batch_norm_grad(const REAL* __restrict__ dy,
                                            const REAL* __restrict__ x,
-                                           const REAL* __restrict__ mean,
+                                           const double* __restrict__ mean,
                                            const REAL* __restrict__ sigma,
                                            const REAL* __restrict__ gamma,
                                            const REAL* __restrict__ s,
@@ -50,6 +52,6 @@ extern "C" __global__ void batch_norm_grad(const REAL* __restrict__ dy,
                                            int R, int C) {
     each_channel(R, C, [=](int c, REAL& dx, REAL dy, REAL x) {
         REAL a = gamma[c] / sigma[c];
-        dx = a * dy - a * q[c] / (R * sigma[c]) * (x - mean[c]) - a * s[c] / R;
+        dx = a * dy - a * q[c] / (R * sigma[c]) * apart(x, in_parts(mean[c])) - a * s[c] / R;
     }, dx, dy, x);
 }

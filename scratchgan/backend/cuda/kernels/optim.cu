@@ -11,6 +11,13 @@ __device__ double now(double number, const double* place, int recorded) {
     return recorded ? *place : number;
 }
 
+// g, or the largest number whose square is finite: so running means of squares stay finite. Where
+// all of them are made of such a g, their ratio stays the same. An infinite g is left to be seen.
+__device__ REAL bounded(REAL g) {
+    const REAL most = sizeof(REAL) == 4 ? 18446742974197923840.0 : 1.3407807929942596e154;
+    return isinf(g) ? g : g > most ? most : g < -most ? -most : g;
+}
+
 extern "C" __global__ void sgd(REAL* theta, const REAL* grad, REAL* velocity, double lr,
                                const double* lr_now, int recorded, double momentum, long long n) {
     REAL rate = now(lr, lr_now, recorded), keep = momentum;
@@ -25,6 +32,7 @@ extern "C" __global__ void rmsprop(REAL* theta, const REAL* grad, REAL* square, 
                                    long long n) {
     REAL rate = now(lr, lr_now, recorded), keep = alpha, add = 1 - alpha, tiny = eps;
     each(n, [=](REAL& w, REAL g, REAL& s) {
+        g = bounded(g);
         s = keep * s + add * g * g;
         w -= rate * (g / (sqrt(s) + tiny));
     }, theta, grad, square);
@@ -38,6 +46,7 @@ extern "C" __global__ void adam(REAL* theta, const REAL* grad, REAL* m, REAL* v,
     REAL step = now(rate, rate_now, recorded), tiny = now(eps, eps_now, recorded);
     REAL keep1 = beta1, add1 = 1 - beta1, keep2 = beta2, add2 = 1 - beta2;
     each(n, [=](REAL& w, REAL g, REAL& m, REAL& v) {
+        g = bounded(g);
         m = keep1 * m + add1 * g;
         v = keep2 * v + add2 * g * g;
         w -= step * (m / (sqrt(v) + tiny));

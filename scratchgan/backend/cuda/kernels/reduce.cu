@@ -1,5 +1,6 @@
 // Sums over the rows of (R, C): for gradients of biases, and for batch normalisation.
 
+#include "mean.cuh"
 #include "reduce.cuh"
 
 // out = the sum of the rows, or with ``add`` out += the sum.
@@ -24,18 +25,23 @@ extern "C" __global__ void sum_rows_finish(const double* partials, REAL* out, in
 }
 
 // mean and sigma = sqrt(var + eps); mean and var are also taken into the running averages.
-__device__ auto into(REAL* mean, REAL* sigma, REAL* running_mean, REAL* running_var, double decay,
+__device__ auto into(double* mean, REAL* sigma, REAL* running_mean, REAL* running_var, double decay,
                      double eps) {
     return [=](int c, Moments of) {
         double var = of.squares / of.n;
         mean[c] = of.mean;
         sigma[c] = sqrt(var + eps);
-        running_mean[c] = decay * running_mean[c] + (1 - decay) * of.mean;
+        REAL before = running_mean[c], goal = of.mean;
+        REAL after = decay * before + (1 - decay) * of.mean;
+        // Far from 0, a small part of a small difference is rounded away: take the smallest step.
+        if (after == before && decay < 1)
+            after = sizeof(REAL) == 4 ? nextafterf(before, goal) : nextafter(before, goal);
+        running_mean[c] = after;
         running_var[c] = decay * running_var[c] + (1 - decay) * var * of.n / (of.n - 1);
     };
 }
 
-extern "C" __global__ void batch_moments(const REAL* x, REAL* mean, REAL* sigma,
+extern "C" __global__ void batch_moments(const REAL* x, double* mean, REAL* sigma,
                                          REAL* running_mean, REAL* running_var, double decay,
                                          double eps, Moments* partials, int R, int C) {
     // The sums are of distances to one of the numbers, the pivot. If it lies far from the others,
@@ -54,7 +60,7 @@ extern "C" __global__ void batch_moments(const REAL* x, REAL* mean, REAL* sigma,
     reduce(R, C, partials, partial, into(mean, sigma, running_mean, running_var, decay, eps));
 }
 
-extern "C" __global__ void batch_moments_finish(const Moments* partials, REAL* mean, REAL* sigma,
+extern "C" __global__ void batch_moments_finish(const Moments* partials, double* mean, REAL* sigma,
                                                 REAL* running_mean, REAL* running_var,
                                                 double decay, double eps, int many, int C) {
     combine(many, C, partials, into(mean, sigma, running_mean, running_var, decay, eps));
@@ -72,15 +78,16 @@ __device__ auto into(const REAL* sigma, REAL* s, REAL* q, REAL* dgamma, REAL* db
     };
 }
 
-extern "C" __global__ void batch_norm_sums(const REAL* dy, const REAL* x, const REAL* mean,
+extern "C" __global__ void batch_norm_sums(const REAL* dy, const REAL* x, const double* mean,
                                            const REAL* sigma, REAL* s, REAL* q, REAL* dgamma,
                                            REAL* dbeta, int add, Sums* partials, int R, int C) {
     auto partial = [=](int c, size_t i, size_t step, int k) {
-        REAL s = 0, q = 0, mu = mean[c];
+        REAL s = 0, q = 0;
+        Mean mu = in_parts(mean[c]);
 #pragma unroll 8
         for (; k > 0; k--, i += step) {
             s += dy[i];
-            q += (x[i] - mu) * dy[i];
+            q += apart(x[i], mu) * dy[i];
         }
         return Sums{double(s), double(q)};
     };
