@@ -41,7 +41,9 @@ def split_named(target: str, kind: str) -> tuple[Path, str]:
     return Path(file), name
 
 
-def load_named(target: str, kind: str, fits: Callable[[Any], bool] = callable) -> Any:
+def load_named(
+    target: str, kind: str, fits: Callable[[Any], bool] = callable, code: bytes | None = None
+) -> Any:
     """Run a Python file and return the object that ``FILE.py:NAME`` names.
 
     The file may import its neighbours: while it runs, its folder is on Python's path, so such
@@ -56,6 +58,8 @@ def load_named(target: str, kind: str, fits: Callable[[Any], bool] = callable) -
         What NAME should be, for the messages: "a layer", say.
     fits : callable, (object) -> bool
         Chooses the objects of the file that a message lists. It does not test the one returned.
+    code : bytes, optional
+        The content of the file, if it has been read. It is run alone then: without its neighbours.
 
     Returns
     -------
@@ -68,7 +72,7 @@ def load_named(target: str, kind: str, fits: Callable[[Any], bool] = callable) -
         There is no such file or name, or the file does not run.
     """
     path, names = split_named(target, kind)
-    found = _run(path.resolve(), target)
+    found = _run(path.resolve(), target, code)
     if not names:
         held = _held(found, "", fits)
         raise ValueError(f"{target}: expected FILE.py:NAME, where NAME is {kind}; {held}")
@@ -93,16 +97,17 @@ def _held(found, name, fits):
     return f"it holds {', '.join(own[:10])}" if own else "it holds none"
 
 
-def _run(path, target):
+def _run(path, target, code):
     """Run a file as a module; return its names and their values."""
     # A dataclass looks its module up in sys.modules. The path as the module's name shadows nothing.
     module = ModuleType(str(path))
     module.__file__ = str(path)
     known, search = set(sys.modules), list(sys.path)
     sys.modules[str(path)] = module
-    sys.path.insert(0, str(path.parent))
+    if code is None:
+        sys.path.insert(0, str(path.parent))
     try:
-        exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
+        exec(compile(code or path.read_bytes(), str(path), "exec"), vars(module))
     except (Exception, SystemExit) as error:  # whatever is in the user's file
         message = error.msg if isinstance(error, SyntaxError) else error
         said = " ".join(f"{type(error).__name__}: {message}".split())

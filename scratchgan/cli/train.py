@@ -1,6 +1,7 @@
 """Train a GAN: on MNIST, or on images of your own, with networks of your own."""
 
 import argparse
+import difflib
 import os
 from dataclasses import fields
 from pathlib import Path
@@ -11,7 +12,14 @@ from ..gan import PRESETS, Config, Trainer, dcgan_name, preset_options
 from ..runs import find_networks
 from ..runs import train as train_run
 from ..runs.folder import COMMAND, CONFIG, read_options
-from ..runs.front import OPTIONS, configure, default_model, load_for
+from ..runs.front import (
+    OPTIONS,
+    configure,
+    default_model,
+    load_for,
+    steps_of,
+    unused_labels,
+)  # fmt: skip
 from ..runs.networks import OF_A_FILE, Networks, networks_for
 from ..runs.run import on_stderr
 from .common import HelpFormatter, add_backend, as_shell
@@ -66,8 +74,11 @@ def train(
     models, out = list(recipe.models), out or f"runs/{name}"
     p = parser(about or _about(), models, out, recipe.steps, recipe.save_every, **recipe.options)
     p.prog = prog or p.prog
+    p.usage = f"{p.prog} [options]"
     (_add_images if name == "images" else _add_mnist)(p)
     options = p.parse_args(argv)
+    if getattr(options, "recipe", name) != name:
+        raise ValueError(f"{options.out}: expected a run of {name}, got one of {options.recipe}")
     options.recipe = name
     networks = networks_for(options.model, options.out, options.resume)
     data = _images(options, networks) if name == "images" else _mnist(options)
@@ -155,8 +166,7 @@ def train_from(
     networks = networks or find_networks(options.model)
     config = configure(data, networks, {name: getattr(options, name) for name in OPTIONS})
     if options.epochs:
-        batches = options.epochs * (len(data.images) // config.batch_size)
-        options.steps = -(-batches // config.d_steps)  # rounded up: a step takes d_steps batches
+        options.steps = steps_of(options.epochs, data, config)
     command = {k: v for k, v in vars(options).items() if k not in {*OPTIONS, *NO_COMMAND}}
     trainer = train_run(
         config, data.images, options.out, steps=options.steps, backend=options.backend,
@@ -199,14 +209,17 @@ def _images(options, networks):
     if not options.images:
         raise ValueError("--images: expected a folder of pictures, or an .npy or .npz file")
     own = {name: getattr(options, name) for name in DCGAN if getattr(options, name) is not None}
-    if own and networks and not networks.name.startswith("dcgan-"):
-        given = ", ".join(f"--{name}" for name in own)
-        raise ValueError(f"{given}: expected no --model, got {options.model}")
     net = {**DCGAN, **own}
     if options.size and not networks:  # before any picture is decoded
         dcgan_name(options.size, options.channels or 3, **net)
     data = load_for(networks, options.images, None, options.size, options.channels)
     H, W, C = data.images.shape[1:]
+    dcgan = networks and networks.name.startswith("dcgan-")
+    if own and networks and not (dcgan and networks.name == dcgan_name(H, C, **net)):
+        given = ", ".join(f"--{name} {value}" for name, value in own.items())
+        raise ValueError(f"{given}: not for --model {networks.name}")
+    if not options.condition:
+        unused_labels(data, lambda message: on_stderr(as_shell(message)))
     if not options.model:
         options.model = dcgan_name(H, C, **net) if own else default_model((H, W, C))
     return data
@@ -217,7 +230,8 @@ def _images(options, networks):
 
 def _about():
     lines = "\n".join(f"  {name:18} {recipe.about}" for name, recipe in RECIPES.items())
-    return f"{__doc__}\n\n    scratchgan train [RECIPE] [options]\n\nRecipes:\n{lines}"
+    more = "scratchgan train images --help lists --images, --size and others of that recipe"
+    return f"{__doc__}\n\n    scratchgan train [RECIPE] [options]\n\nRecipes:\n{lines}\n\n{more}"
 
 
 def _fitting(argv):
@@ -228,7 +242,10 @@ def _fitting(argv):
     p.add_argument("--resume", action="store_true")
     known, _ = p.parse_known_args(argv)
     if known.resume and known.out and (known.out / CONFIG).exists():
-        return read_options(known.out).get(COMMAND, {}).get("recipe", "mnist_mlp")
+        name = read_options(known.out).get(COMMAND, {}).get("recipe")
+        if name is not None and name not in RECIPES:
+            raise ValueError(f"{known.out / CONFIG}: damaged: there is no recipe {name!r}")
+        return name or ("images" if known.images else "mnist_mlp")
     return "images" if known.images else "mnist_mlp"
 
 
@@ -245,6 +262,13 @@ class _Parser(argparse.ArgumentParser):
             given |= preset_options(known.preset)
         # argparse sets no default for what is in the namespace already.
         return super().parse_args(args, argparse.Namespace(**given))
+
+    def error(self, message):
+        """Exit with status 2 and one line, which guesses the option that was meant."""
+        wrong = message.removeprefix("unrecognized arguments: ").partition(" ")[0].partition("=")[0]
+        near = difflib.get_close_matches(wrong, self._option_string_actions, 1)
+        guess = f"; did you mean {near[0]}?" if near and wrong[:2] == "--" else ""
+        super().error(message + guess)
 
 
 class _BothRates(argparse.Action):

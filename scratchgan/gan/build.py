@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import losses, optim
 from ..backend import Array, get_backend, ops_of
-from ..layers import ConcatLabels, Embedding, Layer, ShapeError, Sigmoid
+from ..layers import ConcatLabels, Embedding, Flatten, Layer, Reshape, ShapeError, Sigmoid
 from ..penalties import Regulariser
 from .config import Config
 from .discriminator import LABEL_WIDTH, DiscriminatorOptions, make_discriminator
@@ -108,13 +108,19 @@ def _try(G, D, config, pair, image_shape, ask):
             raise ValueError(f"{name}, given an input of shape {x.shape}: {error}") from error
         x = y
         if x.shape != shape:
-            more = f"does it end with {cure}?"
-            raise ValueError(f"{name}: expected output of shape {shape}, got {x.shape}; {more}")
-        *_, last = net.sublayers().values()
-        if isinstance(last, Sigmoid):
+            expected, got = (f"(N, {', '.join(map(str, s[1:]))})" for s in (shape, x.shape))
+            more = "" if x.ndim == len(shape) else f"; does it end with {cure}?"
+            raise ValueError(f"{name}: expected output of shape {expected}, got {got}{more}")
+        if isinstance(_last(net), Sigmoid):
             cure = {"generator": "images are in [-1, 1]: end it with Tanh()"}
             more = cure.get(name, "the losses take logits: leave it out")
             raise ValueError(f"{name}: ends with Sigmoid(); {more}")
+
+
+def _last(net):
+    """Return the last layer that changes numbers."""
+    layers = [layer for layer in net.sublayers().values() if len(layer.sublayers()) == 1]
+    return [layer for layer in layers if not isinstance(layer, (Reshape, Flatten, Embedding))][-1]
 
 
 def _check(config, images, labels, pair):

@@ -183,7 +183,7 @@ class DiscriminatorOptions:
         layers = network.sublayers().values()
         normalised = [layer.layer for layer in layers if isinstance(layer, SpectralNorm)]
         for layer in layers:
-            where = f"{layer} in a discriminator with norm {self.norm!r}"
+            where = f"{layer} in a discriminator with norm {self.norm!r} (option d_norm)"
             if isinstance(layer, BatchNorm) and self.norm != "model":
                 raise ValueError(
                     f"{where}: leave it out, or write *ask.normalise(...) in its place"

@@ -62,7 +62,8 @@ class Model(_Pair):
                 )
         if not isinstance(z_dim, Integral) or z_dim < 1:
             raise ValueError(f"Model: expected z_dim of 1 or more, got {z_dim!r}")
-        return super().__new__(cls, *networks, int(z_dim), image_shape)
+        shape = None if image_shape is None else tuple(map(int, image_shape))
+        return super().__new__(cls, *networks, int(z_dim), shape)
 
 
 def _copies(network):

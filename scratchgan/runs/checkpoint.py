@@ -106,7 +106,7 @@ def load_checkpoint(path: str | Path, trainer: Trainer, config: dict[str, Any]) 
     arrays, meta = read_checkpoint(path)
     # An option that is not in the file is newer than the saved run, which had its default's effect.
     saved = {f.name: f.default for f in fields(Config) if f.name != "data"} | meta["config"]
-    names = [name for name in sorted(saved | config) if saved.get(name) != config.get(name)]
+    names = [n for n in sorted(saved | config) if _told(n, saved.get(n)) != _told(n, config.get(n))]
     if names:
         differ = "; ".join(f"{n}: {saved.get(n)!r} saved, {config.get(n)!r} now" for n in names)
         raise CheckpointError(f"{path}: from a different run ({differ})")
@@ -117,6 +117,11 @@ def load_checkpoint(path: str | Path, trainer: Trainer, config: dict[str, Any]) 
         restore(trainer, *before)
         raise CheckpointError(f"{path}: does not fit this run: {error}") from error
     return arrays["fixed_noise"]
+
+
+def _told(name, value):
+    """Return what identifies an option's value: of the data, shape and checksum, not the name."""
+    return value[value.rfind(" (") + 1 :] if name == "data" and isinstance(value, str) else value
 
 
 def _state(trainer):

@@ -9,6 +9,8 @@ RUN_DIR/losses.png, samples.gif written at the end
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from ..files import remove_leftovers, write_atomically
 from .checkpoint import CHECKPOINT, CheckpointError, read_checkpoint
 
 CONFIG, METRICS, SAMPLES, NETWORKS = "config.json", "metrics.csv", "samples", "networks.py"
+LOCK = ".lock"  # is there while a process trains
 COMMAND = "command"  # the key in config.json of what is no option of `Config`
 COLUMNS = ("step", "epoch", "d_loss", "g_loss", "d_real", "d_fake", "images_per_second")
 
@@ -47,13 +50,15 @@ def claim(out: Path, config: dict[str, Any], resume: bool) -> bool:
     if not out.is_dir():
         raise CheckpointError(f"{out}: expected a folder, got a file; choose another `out=`")
     if (out / CHECKPOINT).exists():
-        if not resume and read_checkpoint(out / CHECKPOINT)[1]["step"]:
+        meta = read_checkpoint(out / CHECKPOINT)[1]
+        if not resume and (meta["step"] or meta["config"] != config):
             cure = "go on with `resume=True`, or choose another `out=`"
             raise CheckpointError(f"{out / CHECKPOINT}: exists; {cure}")
         return resume
     found = {path.name for path in out.iterdir() if path.name[0] != "."}
     # What a run leaves that was killed before its first checkpoint: nothing that could be lost.
-    begun = _options(out / CONFIG) == config and found <= {CONFIG, METRICS, SAMPLES, NETWORKS}
+    saved = {name: value for name, value in _options(out / CONFIG).items() if name != COMMAND}
+    begun = saved == config and found <= {CONFIG, METRICS, SAMPLES, NETWORKS}
     lost_rows, lost_samples = len(_lines(out / METRICS)) > 1, any((out / SAMPLES).glob("*"))
     if lost_samples or lost_rows or not (begun or found <= {SAMPLES}):
         lost = resume and CONFIG in found
@@ -65,9 +70,35 @@ def claim(out: Path, config: dict[str, Any], resume: bool) -> bool:
     return False
 
 
-def begin(
-    out: Path, config: dict[str, Any], command: dict[str, Any] | None, networks: bytes | None
-) -> None:
+@contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Keep other processes from training in a folder, which is made; not possible on Windows.
+
+    Raises
+    ------
+    CheckpointError
+        Another process trains in this folder.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / LOCK
+    with open(path, "w") as file:
+        with suppress(ImportError):
+            import fcntl
+
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # free again if the process dies
+            except BlockingIOError:
+                cure = "wait for it, or choose another `out=`"
+                raise CheckpointError(f"{out}: another process trains here; {cure}") from None
+            except OSError:  # a file system without locks
+                pass
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def begin(out: Path, config: dict[str, Any], command: dict[str, Any] | None) -> None:
     """Make a claimed folder, with the options of the run and an empty table of metrics.
 
     Parameters
@@ -76,16 +107,17 @@ def begin(
     config : dict
     command : dict, optional
         What the command line needs to go on with the folder's name alone.
-    networks : bytes, optional
-        The Python file of the user's own networks.
     """
     for folder in (out, out / SAMPLES):
         folder.mkdir(parents=True, exist_ok=True)
         remove_leftovers(folder)
     write_options(out, config, command)
     _write_text(out / METRICS, ",".join(COLUMNS) + "\n")
-    if networks:
-        write_atomically(out / NETWORKS, lambda file: file.write(networks))
+
+
+def write_networks(out: Path, code: bytes) -> None:
+    """Write the copy of the Python file with the user's own networks."""
+    write_atomically(out / NETWORKS, lambda file: file.write(code))
 
 
 def go_back(out: Path, step: int, steps: int, save_every: int) -> None:
@@ -136,8 +168,8 @@ def read_options(out: str | Path) -> dict[str, Any]:
         There is no such file, or it is damaged.
     """
     path = Path(out) / CONFIG
-    found = _options(path, keep_command=True)
-    if found is None:
+    found = _options(path)
+    if not isinstance(found.get("model"), str) or not isinstance(found.get(COMMAND, {}), dict):
         raise CheckpointError(f"{path}: expected the options of a run, no such file or damaged")
     return found
 
@@ -158,17 +190,13 @@ def _lines(path):
     return path.read_text().splitlines() if path.is_file() else []
 
 
-def _options(path, keep_command=False):
-    """Return the options in a file; None if there is no such file, or it holds something else."""
+def _options(path):
+    """Return the options in a file; none if there is no such file, or it holds something else."""
     try:
         found = json.loads(path.read_text())
     except (OSError, ValueError):
-        return None
-    if not isinstance(found, dict):
-        return None
-    if not keep_command:
-        found.pop(COMMAND, None)
-    return found
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _write_text(path, text):

@@ -2,6 +2,7 @@
 
 import difflib
 import zlib
+from collections.abc import Callable
 from dataclasses import fields
 from os import PathLike
 from pathlib import Path
@@ -12,18 +13,20 @@ import numpy as np
 from ..data import Dataset, as_dataset
 from ..gan import Config, dcgan_name, preset_options
 from . import run
+from .folder import CONFIG, read_options
 from .networks import Networks, find_networks, networks_for
 from .trained import Run, load
 
 CONDITION = "projection"  # how labels reach D unless told otherwise: it suits every network
+ARGUMENTS = ("labels", "preset", "steps", "epochs", "backend", "resume", "save_every", "progress")
 OPTIONS = [f.name for f in fields(Config) if f.metadata]
 
 
 def train(
     images: Any, model: Any = None, *, labels: Any = None, preset: str | None = None,
-    steps: int = 2000, out: str | Path = "runs/mine", backend: str = "auto", resume: bool = False,
-    save_every: int = 500, progress: bool = True, size: int | None = None,
-    channels: int | None = None, **options: Any,
+    steps: int = 2000, epochs: int | None = None, out: str | Path = "runs/mine",
+    backend: str = "auto", resume: bool = False, save_every: int = 500, progress: bool = True,
+    size: int | None = None, channels: int | None = None, **options: Any,
 ) -> Run:  # fmt: skip
     """Train a GAN on images, and save metrics, samples and checkpoints in a folder.
 
@@ -43,12 +46,15 @@ def train(
         Settings of a paper, as ``scratchgan presets`` lists them. Other options override them.
     steps : int
         Total number of training steps, including those before a resume.
+    epochs : int, optional
+        Passes over the images, instead of ``steps``.
     out : path-like
         The run's folder. It must be empty or not exist, unless ``resume`` is True.
     backend : str
         Name of a backend; see `get_backend`.
     resume : bool
-        Go on from the folder's checkpoint, with the same images, networks and options.
+        Go on from the folder's checkpoint, with the same images and labels. Networks and options
+        are those of the folder; if they are given again, they must agree.
     save_every : int
         Steps from one grid of samples and checkpoint to the next.
     progress : bool
@@ -71,12 +77,21 @@ def train(
     Stopped, DivergenceError, CheckpointError
         As `scratchgan.runs.run.train`.
     """
+    out = Path(out).expanduser()
     networks = networks_for(model, out, resume)
+    if isinstance(images, tuple) and len(images) == 2 and labels is None:
+        images, labels = images  # a pair, as Keras has it
     data = load_for(networks, images, labels, size, channels)
-    if labels is not None:
-        options = {"condition": CONDITION} | options
     networks = networks or find_networks(default_model(data.images.shape[1:]))
-    config = configure(data, networks, options, preset)
+    defaults = {} if labels is None else {"condition": CONDITION}
+    if resume and (Path(out) / CONFIG).exists():
+        saved = read_options(out)
+        defaults |= {name: saved[name] for name in OPTIONS if name in saved}
+    config = configure(data, networks, defaults | _expand(options, preset))
+    if progress and not config.condition and not isinstance(images, Dataset):
+        unused_labels(data, run.on_stderr)
+    if epochs:
+        steps = steps_of(epochs, data, config)
     run.train(
         config, data.images, out, steps=steps, backend=backend, resume=resume,
         save_every=save_every, labels=data.labels, networks=networks, progress=progress,
@@ -96,7 +111,7 @@ def load_for(
         As for `train`.
     """
     shape = networks.pair.image_shape if networks else None
-    if shape and isinstance(images, str | PathLike):
+    if shape and isinstance(images, str | PathLike) and Path(images).expanduser().is_dir():
         size, channels = size or shape[0], channels or shape[-1]
     return as_dataset(images, labels, size=size, channels=channels)
 
@@ -111,9 +126,20 @@ def default_model(image_shape: tuple[int, ...]) -> str:
     return dcgan_name(H, C, 64, upsample=False, dropout=0.0)
 
 
-def configure(
-    data: Dataset, networks: Networks, options: dict[str, Any], preset: str | None = None
-) -> Config:
+def unused_labels(data: Dataset, tell: Callable[[str], None]) -> None:
+    """Say so if the images of a run without a condition have labels."""
+    if data.labels is not None:
+        cure = "`condition=projection` trains a GAN that draws the class it is asked for"
+        tell(f"{data.name}: has labels, which are not used; {cure}")
+
+
+def steps_of(epochs: int, data: Dataset, config: Config) -> int:
+    """Return the number of training steps in so many passes over the images."""
+    batches = epochs * (len(data.images) // config.batch_size)
+    return -(-batches // config.d_steps)  # rounded up: a step takes d_steps batches
+
+
+def configure(data: Dataset, networks: Networks, options: dict[str, Any]) -> Config:
     """Return the configuration of a run.
 
     Parameters
@@ -122,29 +148,30 @@ def configure(
         Its fingerprint is kept, because a run must not be resumed on other images.
     networks : Networks
     options : dict
-        Options of `Config` by name; ``lr`` stands for both learning rates.
-    preset : str, optional
-        A preset, for the options that are not in ``options``.
+        Options of `Config` by name.
 
     Raises
     ------
-    TypeError
-        There is no such option.
     TypeError, ValueError
         As `Config`.
     """
-    unknown = [name for name in options if name not in (*OPTIONS, "lr")]
-    if unknown:
-        near = difflib.get_close_matches(unknown[0], OPTIONS, 1) or OPTIONS
-        raise TypeError(f"no option {unknown[0]!r}; expected {' or '.join(near)}")
-    lr = {"g_lr": options["lr"], "d_lr": options["lr"]} if "lr" in options else {}
-    options = (preset_options(preset) if preset else {}) | lr | options
-    options.pop("lr", None)
     about = f"{data.name} {data.images.shape} {data.digest or _crc32(data.images)}"
     if options.get("condition") and data.labels is not None:
         about += f", labels {_crc32(data.labels)}"
-        options["classes"] = int(data.labels.max()) + 1
+        options = {"classes": int(data.labels.max()) + 1} | options
     return Config(**options | {"data": about, "model": networks.name})
+
+
+def _expand(options, preset):
+    """Return all options that a preset and the options given set; ``lr`` is both learning rates."""
+    for name in options:
+        if name not in (known := (*OPTIONS, "classes", "lr")):
+            cure = difflib.get_close_matches(name, [*known, *ARGUMENTS], 1)
+            told = f"did you mean {cure[0]}?" if cure else f"expected one of {', '.join(known)}"
+            raise TypeError(f"train: no option {name!r}; {told}")
+    options = dict(options)
+    lr = {"g_lr": options["lr"], "d_lr": options.pop("lr")} if "lr" in options else {}
+    return (preset_options(preset) if preset else {}) | lr | options
 
 
 def _crc32(array):

@@ -17,6 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ..data import cache_dir
 from ..gan import Model, make_discriminator, model
 from ..layers import Layer
@@ -25,7 +27,7 @@ from .checkpoint import CheckpointError
 from .folder import CONFIG, NETWORKS, read_options
 
 OF_A_FILE = re.compile(r"\.py(:|$)")  # what the user writes
-COPIED = re.compile(r"(?P<file>[^/\\]+\.py):(?P<name>\w+) (?P<checksum>[0-9a-f]{16})")  # config's
+COPIED = re.compile(r"(?P<file>[^/]+\.py):(?P<name>\w+) (?P<checksum>[0-9a-f]{16})")  # config's
 OWN = "own networks"
 
 
@@ -63,17 +65,20 @@ def find_networks(wanted: Any) -> Networks:
     if isinstance(wanted, Networks):
         return wanted
     if isinstance(wanted, Model):
-        G, D = wanted.generator(), make_discriminator(wanted.discriminator)
-        return Networks(f"{OWN} {_checksum_of(G, D, wanted.z_dim)}", wanted)
+        return Networks(_describe(wanted), _with_shape(wanted))
     if not isinstance(wanted, str):
-        raise TypeError(f"model: expected a name or a Model, got {wanted!r}")
+        cure = "; write scratchgan.Model(generator, discriminator, z_dim=...)"
+        got = f"{type(wanted).__name__}{cure if isinstance(wanted, tuple | list) else ''}"
+        raise TypeError(f"model: expected a name or a Model, got {got}")
     if not OF_A_FILE.search(wanted):
         return Networks(wanted, model(wanted))
     path, name = split_named(wanted, "a Model")
     file = path.read_bytes()
     pair = _pair(wanted)
+    if path.read_bytes() != file:
+        raise ValueError(f"{path}: was changed while it was read")
     _remember(file)
-    return Networks(f"{path.name}:{name} {_checksum(file)[:16]}", pair, file)
+    return Networks(f"{path.name}:{name} {_checksum(file)[:16]}", _with_shape(pair), file)
 
 
 def networks_for(wanted: Any, out: str | Path, resume: bool) -> Networks | None:
@@ -91,7 +96,7 @@ def networks_for(wanted: Any, out: str | Path, resume: bool) -> Networks | None:
     Networks, or None if none are wanted
     """
     if resume and (Path(out) / CONFIG).exists():
-        saved = read_options(out).get("model", "")
+        saved = read_options(out)["model"]
         return networks_of(saved, out, None if wanted == saved else wanted)
     return None if wanted is None else find_networks(wanted)
 
@@ -116,8 +121,13 @@ def networks_of(saved: str, out: str | Path, given: Any = None) -> Networks:
     """
     if given is not None:
         found = find_networks(given)
-        if _without_file(found.name) != _without_file(saved):
-            raise CheckpointError(f"{out}: expected its networks, {saved!r}, got {found.name!r}")
+        # A file may have been renamed, and networks may be given as objects now, or were then.
+        names = _without_file(found.name), _describe(found.pair)
+        as_objects = isinstance(given, Model) and COPIED.fullmatch(saved)
+        if not (as_objects or _without_file(saved) in names):
+            cure = "give them as they were at the training"
+            got = f"expected its networks, {saved!r}, got {found.name!r}"
+            raise CheckpointError(f"{out}: {got}; {cure}")
         return found._replace(name=saved)
     if saved.startswith(OWN):
         cure = "give them again, as in scratchgan.load(folder, pair), or with `model=FILE.py:NAME`"
@@ -139,7 +149,10 @@ def _kept(path, saved, file, name, checksum):
     if not _marker(code).exists():
         cure = f"read it, then name it with `model={path}:{name}`"
         raise CheckpointError(f"{path}: is code that was never used on this machine; {cure}")
-    return Networks(saved, _pair(f"{path}:{name}"), code)
+    try:  # alone: what lies beside the copy has no checksum
+        return Networks(saved, _with_shape(_pair(f"{path}:{name}", code)), code)
+    except ValueError as error:
+        raise CheckpointError(f"{error}; {cure}") from error
 
 
 def _without_file(name):
@@ -148,8 +161,8 @@ def _without_file(name):
     return copied.group("name", "checksum") if copied else name
 
 
-def _pair(target):
-    pair = load_named(target, "a Model", lambda found: isinstance(found, Model))
+def _pair(target, code=None):
+    pair = load_named(target, "a Model", lambda found: isinstance(found, Model), code)
     if not isinstance(pair, Model):
         raise ValueError(f"{target}: expected a scratchgan.Model, got {pair!r}")
     return pair
@@ -159,15 +172,32 @@ def _checksum(file):
     return hashlib.sha256(file).hexdigest()
 
 
-def _checksum_of(G, D, z_dim):
-    """Return eight digits that describe networks: their layers and the shapes of their weights."""
-    text = str(z_dim)
-    for net in (G, D):
+def _describe(pair):
+    """Return the name of networks that are objects: their layers and weights' shapes, in short."""
+    text = str(pair.z_dim)
+    for net in (pair.generator(), make_discriminator(pair.discriminator)):
         if not isinstance(net, Layer):
             raise ValueError(f"Model: expected functions that return Layers, got {net!r}")
         shapes = {key: param.shape for key, param in net.params().items()}
-        text += re.sub(r" at 0x\w+", "", repr(net)) + repr(shapes)
-    return f"{zlib.crc32(text.encode()):08x}"
+        plain = bool | int | float | str
+        constants = {
+            f"{key}.{name}": value
+            for key, layer in net.sublayers().items()
+            for name, value in sorted(vars(layer).items())
+            if isinstance(value, plain)
+        }
+        text += re.sub(r" at 0x\w+", "", repr(net)) + repr(shapes) + repr(constants)
+    return f"{OWN} {zlib.crc32(text.encode()):08x}"
+
+
+def _with_shape(pair):
+    """Return a Model that knows its image_shape, if its generator runs: else `build` says why."""
+    if pair.image_shape is None:
+        with suppress(Exception):
+            G = pair.generator().initialize(0)
+            y, _ = G.forward(np.zeros((1, pair.z_dim), np.float32), train=False)
+            return pair._replace(image_shape=y.shape[1:] if y.ndim == 4 else None)
+    return pair
 
 
 def _marker(file):

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -87,26 +88,30 @@ def train(
         The folder holds another run, or anything else, and nothing in it was touched. Or its
         checkpoint is damaged; or there is one and ``resume`` is False.
     """
-    if steps < 1 or save_every < 1:
-        raise ValueError(f"train: expected 1 or more, got steps {steps}, save_every {save_every}")
-    out, options = Path(out), asdict(config)
-    goes_on = folder.claim(out, options, resume)
+    for name, value in {"steps": steps, "save_every": save_every}.items():
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+            raise ValueError(f"`{name}=`: expected an integer of 1 or more, got {value!r}")
+    out, options = Path(out).expanduser(), asdict(config)
+    folder.claim(out, options, resume)  # an early refusal, before anything is loaded
     ops, found = get_backend(backend), networks_of(config.model, out, networks)
     trainer = build(config, as_images(images), ops, labels, found.pair)
-    if goes_on:
-        fixed_noise = checkpoint.load_checkpoint(out / CHECKPOINT, trainer, options)
-        folder.go_back(out, trainer.step_count, steps, save_every)
-        if command:  # it may ask for more steps than before
-            folder.write_options(out, options, command)
-    else:
-        if resume:
-            tell(f"no checkpoint in {out} yet: starting at step 0")
-        n = COLUMNS_OF_CLASS if config.condition else FIXED
-        fixed_noise = draw_noise(trainer.rng, n, trainer.z_dim, config.noise)
-        folder.begin(out, options, command, found.file)
-    if progress:
-        tell(f"{config.model} on {config.data}, backend {ops.name}, into {out}")
-    _Run(trainer, config, out, fixed_noise, save_every, progress, tell).go_on_to(steps)
+    with folder.locked(out):
+        if folder.claim(out, options, resume):
+            fixed_noise = checkpoint.load_checkpoint(out / CHECKPOINT, trainer, options)
+            folder.go_back(out, trainer.step_count, steps, save_every)
+            if command and steps > trainer.step_count:
+                folder.write_options(out, options, command)
+        else:
+            if resume:
+                tell(f"no checkpoint in {out} yet: starting at step 0")
+            n = COLUMNS_OF_CLASS if config.condition else FIXED
+            fixed_noise = draw_noise(trainer.rng, n, trainer.z_dim, config.noise)
+            folder.begin(out, options, command)
+        if found.file:
+            folder.write_networks(out, found.file)
+        if progress:
+            tell(f"{config.model} on {config.data}, backend {ops.name}, into {out}")
+        _Run(trainer, config, out, fixed_noise, save_every, progress, tell).go_on_to(steps)
     return trainer
 
 

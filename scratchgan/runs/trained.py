@@ -1,5 +1,6 @@
 """A run and what it has learned: `load` one, draw samples from it, look at its history."""
 
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ class Run:
 
     def noise(self, n: int, seed: int = 0) -> np.ndarray:
         """Return the noise of `sample`: float32 (n, z_dim)."""
-        if n < 1 or seed < 0:
+        integers = isinstance(n, Integral) and isinstance(seed, Integral)
+        if not integers or n < 1 or seed < 0:
             raise ValueError(f"sample: expected n >= 1 and seed >= 0, got n {n}, seed {seed}")
         return draw_noise(np.random.default_rng(seed), n, self.z_dim, self.config.noise)
 
@@ -113,7 +115,8 @@ def load(path: str | Path, model: Any = None, backend: str = "auto") -> Run:
     CheckpointError
         There is no checkpoint, or it is damaged; or the networks are missing or others.
     """
-    file = Path(path) / CHECKPOINT
+    path = Path(path).expanduser()
+    file = path / CHECKPOINT
     arrays, meta = read_checkpoint(file)
     try:
         config = Config(**meta["config"])
@@ -124,7 +127,7 @@ def load(path: str | Path, model: Any = None, backend: str = "auto") -> Run:
         raise
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{file}: {error}") from error
-    return Run(Path(path), config, generator, z_dim(config, pair), int(meta["step"]))
+    return Run(path, config, generator, z_dim(config, pair), int(meta["step"]))
 
 
 def load_generator(run_dir: str | Path, backend: str = "auto") -> tuple[Layer, Config]:

@@ -1,5 +1,6 @@
 """``--model FILE.py:NAME``: networks of the user's own on the command line."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -183,7 +184,7 @@ def test_networks_with_a_shape_of_their_own_size_the_pictures_of_a_folder():
 
 def test_options_of_the_dcgan_are_not_for_other_networks(capsys):
     assert train("--width", 8) == 2
-    assert "--width: expected no --model" in said(capsys)
+    assert "--width 8: not for --model mine.py:PAIR" in said(capsys)
 
 
 def test_the_dcgan_of_the_images_is_the_default(capsys):
@@ -201,3 +202,84 @@ def test_images_are_asked_for(capsys):
 def test_a_recipe_that_is_not_there(capsys):
     assert main(["train", "mnist"]) == 2
     assert "expected one of mnist_mlp, mnist_dcgan, mnist_conditional, images" in said(capsys)
+
+
+def test_what_lies_beside_the_copy_is_not_run(place):
+    """Only the copy has a checksum."""
+    Path("mine.py").write_text("import colorsys\n" + Path("mine.py").read_text())
+    train()
+    Path("run/colorsys.py").write_text(f"open({str(place / 'run_it')!r}, 'w')")
+    drawn()
+    assert not (place / "run_it").exists()
+
+
+def test_a_file_with_neighbours_is_named_again(capsys):
+    Path("blocks.py").write_text("SLOPE = 0.2\n")
+    Path("mine.py").write_text("from blocks import SLOPE\n" + Path("mine.py").read_text())
+    assert train() == 0
+    assert main(["sample", "run"]) == 2
+    line = said(capsys)
+    assert "No module named 'blocks'" in line
+    assert line.endswith("give the file as it was then with --model mine.py:PAIR")
+    drawn("x.npz", "--model", "mine.py:PAIR")
+
+
+@pytest.mark.parametrize("labels", [None, np.arange(40) % 3])
+def test_a_run_from_python_goes_on_in_the_shell(capsys, labels):
+    options = {"steps": 4, "batch_size": 8, "progress": False, "out": "run", "backend": "numpy"}
+    sg.train(IMAGES, own_networks.PAIR, labels=labels, **options)
+    assert main(["sample", "run"]) == 2
+    assert said(capsys).endswith("or with --model FILE.py:NAME")
+    drawn("x.npz", "--model", "mine.py:PAIR")
+    more = ["--images", "images.npz", "--steps", 8, "--model", "mine.py:PAIR"]
+    assert go_on(*more) == 0, said(capsys)
+    assert sg.load("run", own_networks.PAIR).steps == 8
+    assert main(["sample", "run", "--model", "mine.py:OTHER"]) == 2
+    assert "run: expected its networks, 'own networks" in said(capsys)
+
+
+def test_a_run_of_a_file_takes_the_same_networks_as_objects():
+    train()
+    assert sg.load("run", own_networks.PAIR, "numpy").sample(2).shape == (2, *own_networks.SHAPE)
+
+
+def test_options_of_the_dcgan_must_agree_too(capsys):
+    np.savez("images.npz", images=np.zeros((20, 16, 16, 3), np.uint8))
+    assert train("--width", 4, model=None) == 0
+    before = Path("run/config.json").read_bytes()
+    assert go_on("--width", 8) == 2
+    assert "--width 8: not for --model dcgan-16x3-w4" in said(capsys)
+    assert Path("run/config.json").read_bytes() == before
+
+
+def test_a_run_of_another_recipe(capsys):
+    train()
+    assert main(["train", "mnist_mlp", "--out", "run", "--resume"]) == 2
+    assert "run: expected a run of mnist_mlp, got one of images" in said(capsys)
+
+
+def test_fewer_steps_are_not_remembered(capsys):
+    train(steps=7)
+    assert go_on("--steps", 3) == 0
+    assert json.loads(Path("run/config.json").read_text())["command"]["steps"] == 7
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"command": 3}, {"model": 5}, {"command": {"recipe": "nope"}}, {"command": {"steps": "x"}}],
+)
+def test_a_damaged_config_is_said_in_one_line(capsys, change):
+    train()
+    path = Path("run/config.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    capsys.readouterr()
+    assert go_on() == 2
+    assert "error: " in said(capsys)
+
+
+def test_a_misspelt_option_is_guessed_in_short(capsys):
+    with pytest.raises(SystemExit):
+        train("--batchsize", 3)
+    usage, line = capsys.readouterr().err.splitlines()
+    assert line.endswith("unrecognized arguments: --batchsize 3; did you mean --batch-size?")
+    assert usage == "usage: scratchgan train [options]" or "python -m scratchgan train" in usage

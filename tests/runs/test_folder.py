@@ -1,11 +1,14 @@
 """The folder of a run: nobody else's files are touched, and no run is lost."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from scratchgan.runs import CheckpointError
+from scratchgan.runs.checkpoint import read_checkpoint
 
 from .test_run import column, content, install, run, samples
 
@@ -89,6 +92,39 @@ def test_a_begun_run_with_other_options_is_refused(tmp_path, monkeypatch):
             run(tmp_path, 2)
     with pytest.raises(CheckpointError, match="not empty"):
         run(tmp_path, 2, seed=1)
+
+
+def test_a_run_that_has_saved_nothing_but_its_start_belongs_to_itself(tmp_path, monkeypatch):
+    """It was killed before its second checkpoint: the same run may begin again, no other."""
+    run(tmp_path, 2)
+    path = tmp_path / "checkpoint.safetensors"
+    with monkeypatch.context() as patch:
+        found = read_checkpoint(path)
+        patch.setattr(
+            "scratchgan.runs.folder.read_checkpoint", lambda p: (found[0], found[1] | {"step": 0})
+        )
+        before = content(tmp_path)
+        with pytest.raises(CheckpointError, match="exists; go on with"):
+            run(tmp_path, 2, seed=1)
+        assert content(tmp_path) == before
+        assert run(tmp_path, 2).step_count == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no locks on Windows")
+@pytest.mark.parametrize("resume", [False, True])
+def test_two_processes_do_not_train_in_one_folder(tmp_path, resume):
+    code = "import sys; from pathlib import Path; from scratchgan.runs.folder import locked\n"
+    code += "with locked(Path(sys.argv[1])): print('here', flush=True); sys.stdin.read()"
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert other.stdout.readline().strip() == b"here"
+    with pytest.raises(CheckpointError, match="another process trains here"):
+        run(tmp_path, 2, resume=resume)
+    other.kill()
+    other.wait()
+    assert run(tmp_path, 2, resume=resume).step_count == 2  # a dead process holds nothing
+    assert not (tmp_path / ".lock").exists()
 
 
 def test_a_file_is_no_folder(tmp_path):

@@ -139,15 +139,20 @@ def test_options_of_numpy_types_and_both_learning_rates(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"learning_rate": 1}, "no option 'learning_rate'; expected"),
-        ({"batchsize": 8}, "no option 'batchsize'; expected batch_size"),
+        ({"learning_rate": 1}, "no option 'learning_rate'; expected one of .*, lr"),
+        ({"batchsize": 8}, "no option 'batchsize'; did you mean batch_size"),
         ({"preset": "wgangp"}, "preset: expected one of gan, .*, got 'wgangp'"),
         ({"loss": "hinges"}, "loss: expected one of .*, got 'hinges'"),
         ({"batch_size": 0}, "batch_size: expected 1 or more, got 0"),
         ({"batch_size": "8"}, "batch_size: expected an integer, got '8'"),
         ({"g_lr": True}, "g_lr: expected a number, got True"),
-        ({"steps": 0}, "expected 1 or more, got steps 0"),
-        ({"model": 3}, "model: expected a name or a Model, got 3"),
+        ({"steps": 0}, "`steps=`: expected an integer of 1 or more, got 0"),
+        ({"steps": 2.5}, "`steps=`: expected an integer of 1 or more, got 2.5"),
+        ({"save_every": "9"}, "`save_every=`: expected an integer of 1 or more, got '9'"),
+        ({"label": LABELS}, "no option 'label'; did you mean labels"),
+        ({"model": (generator, discriminator)}, "got tuple; write scratchgan.Model"),
+        ({"model": IMAGES, "images": PAIR}, "model: expected a name or a Model, got ndarray"),
+        ({"model": 3}, "model: expected a name or a Model, got int"),
         ({"model": "gan"}, "model: expected one of mlp"),
         ({"images": IMAGES[..., 0, 0]}, "images: expected images"),
         ({"images": IMAGES, "labels": LABELS[:3]}, "labels: expected 40 labels"),
@@ -163,14 +168,22 @@ def test_what_cannot_be_used_is_said_and_leaves_no_folder(tmp_path, options, mes
     ("networks", "message"),
     [
         ((generator, discriminator, 5), r"generator, given .*\(2, 5\): layer 0: Dense\(14, 16"),
-        ((lambda: sg.Dense(14, 108), discriminator, 14), r"generator: expected .*\(2, 6, 6, 3\)"),
+        ((lambda: sg.Dense(14, 108), discriminator, 14), r"generator: expected .*\(N, 6, 6, 3\)"),
         (
             (generator, lambda: sg.Flatten(), 14),
-            r"discriminator: expected output of shape \(2, 1\)",
+            r"discriminator: expected output .*\(N, 1\), got",
         ),
         (
             (generator, lambda: sg.Sequential(discriminator(), sg.Sigmoid()), 14),
             r"discriminator: ends with Sigmoid\(\); the losses take logits",
+        ),
+        (
+            (
+                lambda: sg.Sequential(*generator().layers[:-2], sg.Sigmoid(), sg.Reshape(SHAPE)),
+                discriminator,
+                14,
+            ),
+            r"generator: ends with Sigmoid\(\); images are in \[-1, 1\]",
         ),
         ((lambda: 3, discriminator, 14), "Model: expected functions that return Layers, got 3"),
     ],
@@ -208,6 +221,71 @@ def test_every_parameter_of_own_networks_moves(tmp_path):
         for net, old in zip(networks, before, strict=True):
             for key, param in net.params().items():
                 assert (param.value != old[key]).any(), key
+
+
+def test_a_sigmoid_is_seen_in_a_conditional_run(tmp_path):
+    G = sg.Sequential(*generator().layers[:-2], sg.Sigmoid(), sg.Reshape(SHAPE))
+    with pytest.raises(ValueError, match="generator: ends with Sigmoid"):
+        trained(tmp_path, model=sg.Model(G, discriminator, 14), labels=LABELS)
+
+
+def test_resume_takes_the_options_of_the_folder(tmp_path):
+    trained(tmp_path, preset="r3gan", lr=1e-3, labels=LABELS, condition="projection")
+    run = sg.train(IMAGES, PAIR, labels=LABELS, out=tmp_path, resume=True, steps=8, progress=False)
+    assert (run.steps, run.config.g_lr, run.config.loss) == (8, 1e-3, "relativistic")
+    with pytest.raises(CheckpointError, match="seed: 0 saved, 1 now"):
+        trained(tmp_path, labels=LABELS, resume=True, seed=1)
+
+
+def test_epochs_classes_pairs_of_arrays_and_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    run = trained("~/run", (IMAGES, LABELS), epochs=2, classes=5)  # 40 images in batches of 8
+    assert run.out == tmp_path / "run" and run.steps == 10
+    assert (run.config.condition, run.config.classes) == ("projection", 5)
+    assert sg.load("~/run", PAIR).steps == 10
+
+
+def test_labels_that_are_not_used_are_said(tmp_path, capsys):
+    np.savez(tmp_path / "images.npz", images=IMAGES, labels=LABELS)
+    trained(tmp_path / "a", tmp_path / "images.npz", progress=True)
+    assert (
+        "images: has labels, which are not used; `condition=projection`" in capsys.readouterr().err
+    )
+    trained(tmp_path / "b", tmp_path / "images.npz", condition="projection", progress=True)
+    assert "not used" not in capsys.readouterr().err
+
+
+class Scaled(sg.Layer):
+    """A layer of the user's own, whose constant no array shows."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def forward(self, x, train=True):
+        return self.factor * x, None
+
+    def backward(self, dy, cache, into_params=True):
+        return self.factor * dy
+
+
+def test_constants_of_own_layers_belong_to_the_networks(tmp_path):
+    one, two = (
+        sg.Model(sg.Sequential(Scaled(f), generator()), discriminator, 14) for f in (1.0, 2.0)
+    )
+    trained(tmp_path, model=one)
+    assert sg.load(tmp_path, one).steps == 4
+    with pytest.raises(CheckpointError, match="expected its networks"):
+        sg.load(tmp_path, two)
+
+
+def test_a_shape_may_be_a_list_and_not_square(tmp_path):
+    shape, tall = [6, 4, 3], IMAGES[:, :, :4]
+    G = sg.Sequential(sg.Dense(5, 72), sg.Tanh(), sg.Reshape(tuple(shape)))
+    D = sg.Sequential(sg.Flatten(), sg.Dense(72, 1))
+    np.save(tmp_path / "tall.npy", tall)
+    for i, images in enumerate([tall, tmp_path / "tall.npy"]):
+        run = trained(tmp_path / str(i), images, sg.Model(G, D, 5, shape))
+        assert run.sample(2).shape == (2, *shape)
 
 
 # ---- loading ------------------------------------------------------------------------------------
