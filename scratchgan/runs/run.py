@@ -92,7 +92,7 @@ def train(
     out, options = Path(out), asdict(config)
     goes_on = folder.claim(out, options, resume)
     ops, found = get_backend(backend), networks_of(config.model, out, networks)
-    trainer = build(config, as_images(images), ops, labels, found.pair)
+    trainer = build(config, as_images(images, dark=True), ops, labels, found.pair)
     if goes_on:
         fixed_noise = checkpoint.load_checkpoint(out / CHECKPOINT, trainer, options)
         folder.go_back(out, trainer.step_count, steps, save_every)
