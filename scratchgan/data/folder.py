@@ -114,8 +114,10 @@ def load_folder(
             with suppress(OSError):
                 file.unlink()
             cure = "choose a folder on another disk with XDG_CACHE_HOME or cache="
-            why = f"{error.strerror or error}; nothing of the decoded pictures is kept; {cure}"
-            raise OSError(error.errno, why, error.filename or str(file)) from error
+            # The cause, for a message of `write_atomically` says what had been kept until now.
+            first = error.__cause__ if isinstance(error.__cause__, OSError) else error
+            why = f"{first.strerror or first}; nothing of the decoded pictures is kept; {cure}"
+            raise OSError(first.errno, why, error.filename or str(file)) from error
         images, bad = _read(file, key, shape)
     skipped = [name for name in others if name.lower().endswith(OTHER_SUFFIXES)]
     if skipped:
