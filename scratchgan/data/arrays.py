@@ -33,8 +33,9 @@ def as_dataset(
     ----------
     images : array-like, path-like, Dataset or tuple
         An array as `as_images` takes it; the path of a folder, for `load_folder`, or of a file,
-        for `load_images`; a tuple (images, labels) or (images, labels, name), as a `Dataset` is; or
-        a dict of arrays with the names of an `.npz` file's.
+        for `load_images`; a tuple (images, labels) or (images, labels, name), as a `Dataset` is; a
+        tuple of such pairs, of which the first, the training set, is taken; or a dict of arrays
+        with the names of an `.npz` file's.
     labels : array-like, optional
         As `as_labels` takes them; they replace those of the file, folder or tuple.
     name : str
@@ -53,8 +54,11 @@ def as_dataset(
         If the images or labels have no clear meaning, or are of another size.
     """
     where = "images"
-    if isinstance(images, str | os.PathLike):
-        where = Path(images).expanduser()
+    if isinstance(images, tuple) and images and all(map(_is_pair, images)):
+        images = images[0]
+    from_files = isinstance(images, str | os.PathLike)
+    if from_files:
+        where = Path(os.path.expanduser(images))
         if where.suffix.lower() in (".npy", ".npz"):
             data = load_images(where)
         else:
@@ -69,7 +73,7 @@ def as_dataset(
         data = Dataset(images[pixels], images.get(numbers), name)
     else:
         data = Dataset(images, None, name)
-    pixels = as_images(data.images, where)
+    pixels = as_images(data.images, where, dark=from_files)
     H, W, C = shape = pixels.shape[1:]
     wanted = size or H, size or W, channels or C
     if shape != wanted:
@@ -80,6 +84,11 @@ def as_dataset(
     checked = Dataset(pixels, labels, data.name)
     checked.digest, checked.classes = data.digest, classes
     return checked
+
+
+def _is_pair(value):
+    """Return whether a value is (images, labels): Keras returns two of them, others three."""
+    return isinstance(value, tuple) and len(value) == 2 and getattr(value[0], "ndim", 0) > 1
 
 
 def load_images(path: PathLike) -> Dataset:
@@ -105,7 +114,7 @@ def load_images(path: PathLike) -> Dataset:
     DataError
         If the file is missing, damaged, larger than `MAX_BYTES`, or holds something else.
     """
-    path = Path(path)
+    path = Path(os.path.expanduser(path))
     with open_data(path, "a .npy or .npz file") as file:
         zipped = file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")  # the second: an empty archive
         file.seek(0)

@@ -57,6 +57,7 @@ def open_data(path: PathLike, kind: str) -> Iterator[BinaryIO]:
     kind : str
         The expected kind of file, for errors.
     """
+    path = os.path.expanduser(path)
     # isfile first: opening a pipe would wait for ever.
     if not os.path.isfile(path):
         raise DataError(f"{path}: no such file; expected {kind}")

@@ -87,10 +87,11 @@ def load_folder(
     if size < 1 or channels not in (1, 3) or workers < 1:
         got = f"size {size}, channels {channels}, workers {workers}"
         raise ValueError(f"load_folder: expected size and workers >= 1, channels 1 or 3, got {got}")
-    folder = Path(path).absolute()
+    folder = Path(os.path.expanduser(path)).absolute()
     if folder.is_file():
         kind = "picture" if folder.suffix.lower() in SUFFIXES + OTHER_SUFFIXES else "file"
-        raise DataError(f"{path} is a {kind}; expected a folder of pictures, as {folder.parent}")
+        cure = "put pictures into a folder, and name that"
+        raise DataError(f"{path}: expected a folder of pictures, got a {kind}; {cure}")
     if not folder.is_dir():
         raise DataError(f"{path}: no such folder; expected a folder of images")
     names, others = find_pictures(folder)
@@ -99,11 +100,10 @@ def load_folder(
         found = ", ".join(f"{kind} ({count})" for kind, count in kinds.most_common(8))
         raise DataError(f"{folder}: {WANTED}; got none{found and '; other files: ' + found}")
     states = {name: _state(folder / name) for name in names}
-    place, key = (
-        _hash(repr((os.path.realpath(folder), size, channels))),
-        _hash(repr((VERSION, states))),
-    )
-    file = (cache_dir() / "folders" if cache is None else Path(cache)) / f"{_hash(repr(place))}.u8"
+    place = _hash(repr((os.path.realpath(folder), size, channels)))
+    key = _hash(repr((VERSION, states)))
+    caches = cache_dir() / "folders" if cache is None else Path(os.path.expanduser(cache))
+    file = caches / f"{_hash(repr(place))}.u8"
     shape = (len(states), size, size, channels)
     try:
         images, bad = _read(file, key, shape)
@@ -114,9 +114,10 @@ def load_folder(
             with suppress(OSError):
                 file.unlink()
             cure = "choose a folder on another disk with XDG_CACHE_HOME or cache="
+            # The cause, for a message of `write_atomically` says what had been kept until now.
             first = error.__cause__ if isinstance(error.__cause__, OSError) else error
             why = f"{first.strerror or first}; nothing of the decoded pictures is kept; {cure}"
-            raise OSError(first.errno, why, str(file)) from error
+            raise OSError(first.errno, why, error.filename or str(file)) from error
         images, bad = _read(file, key, shape)
     skipped = [name for name in others if name.lower().endswith(OTHER_SUFFIXES)]
     if skipped:

@@ -12,9 +12,10 @@ from .batches import to_uint8
 NUMBERS = "buif"  # the kinds of dtype that are numbers
 AT_ONCE = 1 << 22  # numbers converted at a time: bounds the copies in memory
 DARK = 16  # whole numbers up to here may be grey levels of 1 to 4 bits as well as bytes
+LOWEST = -0.9  # floats in [-1, 1] reach below it, as black and nearly black pixels do
 
 
-def as_images(images: Any, where: object = "images") -> np.ndarray:
+def as_images(images: Any, where: object = "images", dark: bool = False) -> np.ndarray:
     """Return images as bytes with the channels last, or refuse what has no clear meaning.
 
     Parameters
@@ -24,14 +25,19 @@ def as_images(images: Any, where: object = "images") -> np.ndarray:
         images. An array, a list of equal arrays, or any object that NumPy can convert.
 
         ============================ ==================================================
-        uint8                        as they are; the same memory, if it is contiguous
+        integers, and whole floats   as they are, where they lie in 0 to 255 and some are
+                                     above 16; of uint8 the same memory, if contiguous
         bool                         False becomes 0, True 255
-        integers, and whole floats   as they are, where they lie in 0 to 255
         floats in [0, 1]             ``round(255 x)``
-        floats in [-1, 1]            ``round(127.5 (x + 1))``, where some are below -0.5
+        floats in [-1, 1]            ``round(127.5 (x + 1))``, where some are below -0.9
+                                     and the largest is more than 1 above the smallest
         ============================ ==================================================
+
+        Floats from -0.9 may be images in [0, 1] from which 0.5 or their mean was subtracted.
     where : object
         The file or argument, for errors.
+    dark : bool
+        Take any uint8 for bytes, as those of picture files are, even if none is above 16.
 
     Returns
     -------
@@ -43,7 +49,8 @@ def as_images(images: Any, where: object = "images") -> np.ndarray:
         If two meanings are possible or none; the message says how to choose one.
     """
     array = _channels_last(_to_array(images, where), where)  # (N, H, W, C)
-    convert = _conversion(array, where)
+    bytes_already = dark and array.dtype == np.uint8
+    convert = None if bytes_already else _conversion(array, where)
     if convert is None:
         return array if array.flags.c_contiguous else np.ascontiguousarray(array)
     out = np.empty(array.shape, np.uint8)
@@ -92,6 +99,9 @@ def as_labels(labels: Any, count: int, where: object = "labels") -> np.ndarray:
 
 def _to_array(value, where):
     """Return a value as an array of the same memory where that is possible."""
+    if any(map(np.ma.is_masked, value if isinstance(value, Sequence) else [value])):
+        cure = f"fill what is masked, as {where}.filled(0), or leave it out"
+        raise DataError(f"{where}: expected an array without masked values; {cure}")
     if isinstance(value, np.memmap):
         return value
     if isinstance(value, Sequence):
@@ -139,30 +149,44 @@ def _channels_last(array, where):
 def _conversion(array, where):
     """Return the function that makes bytes of the values; None if they are bytes."""
     small, floats = array.dtype == np.uint8, array.dtype.kind == "f"
-    if small and any((array[part] > 1).any() for part in _parts(array)):  # most stop at once
+    if small and any((array[part] > DARK).any() for part in _parts(array)):  # most stop at once
         return None
     low, high = array.min(), array.max()
     if array.dtype == bool:
         return lambda x: 255 * x.astype(np.uint8)
     if floats and 0 <= low <= high <= 1:
         return lambda x: to_uint8(2 * x - 1)
-    if floats and -1 <= low < -0.5 and high <= 1:
+    # Images in [0, 1] minus a mean span at most 1; minus their mean image, they end above LOWEST.
+    if floats and -1 <= low < LOWEST and high <= 1 and high - low > 1:
         return to_uint8
-    in_bytes = 0 <= low <= high <= 255
+    in_bytes = 0 <= low <= high <= 255 and not 0 < high <= DARK
     if in_bytes and all((np.rint(array[part]) == array[part]).all() for part in _parts(array)):
-        if not 0 < high <= (1 if small else DARK):
-            return lambda x: x.astype(np.uint8)
-        cure = f"images / {high} if {high} is white"
-    elif low >= -0.5 and high <= (1 if low < 0 else 2):
-        cure = "np.clip(images, 0, 1) if 0 is black, images + 0.5 if -0.5 is"
-    elif in_bytes:
-        cure = f"np.rint(images).astype('uint8') if 255 is white, images / {high} if {high} is"
-    elif np.isnan(low):
-        cure = "NaN is no colour"
-    else:
-        cure = "scale them, as images / 65535 for 16 bits"
+        return lambda x: x.astype(np.uint8)
     wanted = "the bytes 0 to 255, or floats in [0, 1] or [-1, 1]"
-    raise DataError(f"{where}: expected {wanted}, got {array.dtype} from {low} to {high}; {cure}")
+    got = f"{array.dtype} from {low} to {high}"
+    raise DataError(f"{where}: expected {wanted}, got {got}; {_cure(array.dtype.kind, low, high)}")
+
+
+def _cure(kind, low, high):
+    """Return how to give numbers from low to high a clear meaning."""
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return "NaN and infinity are no colours"
+    if low >= 0:
+        if kind == "f" and 1 < high <= 1.1:
+            return f"np.clip(images, 0, 1) if 1 is white, images / {high} if {high} is"
+        top = 255 if high <= 255 else 65535
+        other = f", images / {top} if {top} is" if high < top else ""
+        return f"images / {high} if {high} is white{other}"
+    if kind == "f" and low >= -1.1 and high <= 1.1:
+        return (
+            "np.clip(images, 0, 1) if 0 is black, np.clip(images + 0.5, 0, 1) if -0.5 is, "
+            "np.clip(images / 2 + 0.5, 0, 1) if -1 is"
+        )
+    if kind == "i" and low == -1 and high == 1:
+        return "images.astype(float) if -1 is black and 1 is white"
+    if kind == "i" and low >= -128 and high <= 127:
+        return "images.astype(int) + 128 if -128 is black and 127 is white"
+    return "scale them: (x - x.min()) / np.ptp(x), where x = images.astype(float)"
 
 
 def _parts(array):

@@ -27,7 +27,7 @@ def cache_dir() -> Path:
         It need not exist.
     """
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "scratchgan"
+    return Path(os.path.expanduser(base or "~/.cache")) / "scratchgan"
 
 
 def mnist(path: PathLike | None = None, *, split: str = "train", download: bool = True) -> Dataset:
@@ -63,7 +63,7 @@ def mnist(path: PathLike | None = None, *, split: str = "train", download: bool 
     if split not in PREFIX:
         raise ValueError(f"split: expected 'train' or 'test', got {split!r}")
     named = path if path is not None else os.environ.get("SCRATCHGAN_DATA") or None
-    folder = Path(named) if named is not None else cache_dir()
+    folder = Path(os.path.expanduser(named)) if named is not None else cache_dir()
     files, reason = _find(folder, split), f"none in {folder}"
     if files is None and named is not None:
         raise DataError(

@@ -40,6 +40,7 @@ class Monitor:
     EXPLODED = 1e4  # a loss; the largest of any ordinary run that we measured was 26
     GROWN = 10  # times the weights' size at the start; of ordinary runs, 2 at most
     SMALL = 0.1  # a size of weights from which they may grow as they like
+    EARLY = 200  # steps: before, the samples of most networks are alike
     COLLAPSED = 0.1  # share of the real images' spread
     CROWDED = 0.5  # seconds that threads wait for a core, in each second
     LOOK = 10  # seconds from one look at the cores to the next
@@ -99,11 +100,14 @@ class Monitor:
         )
 
     def watch_samples(self, step: int, images: np.ndarray) -> str | None:
-        """Return a warning if the samples, uint8 (N, H, W, C), are all alike, else None."""
+        """Return a warning if the samples, uint8 (N, H, W, C), are all alike, else None.
+
+        There is none before step `EARLY`, because an untrained generator hardly uses its noise.
+        """
         share = spread(images) / max(self.real_spread, 1e-9)
         return self._once(
             "collapsed",
-            share < self.COLLAPSED,
+            step >= self.EARLY and share < self.COLLAPSED,
             f"step {step}: the samples have collapsed to one: they differ from each other "
             f"{100 * share:.0f} % as much as real images do. If it stays so, start again with "
             "another `seed=`, a smaller `g_lr=` or another `loss=`",
@@ -153,6 +157,25 @@ def missing_bound(config: Config) -> str | None:
         "nothing limits the slope of the critic, so its loss can fall without end. Loss "
         "wasserstein needs a `penalty=` such as wgan-gp, `clip_weights=` (to 0.01, say), or "
         "spectral for `d_norm=`, unless the network itself limits the slope"
+    )
+
+
+def unused_classes(labels: np.ndarray | None, classes: int) -> str | None:
+    """Return a warning if not every class has an image, else None.
+
+    Parameters
+    ----------
+    labels : integer array (M,) or None
+        Labels of the images.
+    classes : int
+        How many classes the networks distinguish.
+    """
+    found = classes if labels is None else len(np.unique(labels))
+    if found == classes:
+        return None
+    return (
+        f"labels: only {found} of the classes 0 to {classes - 1} occur; "
+        "np.unique(labels, return_inverse=True)[1] numbers them from 0"
     )
 
 

@@ -19,7 +19,7 @@ from ..gan import Config, Trainer, build, draw_noise, generate
 from ..layers import Layer
 from . import checkpoint, folder
 from .checkpoint import CHECKPOINT
-from .monitor import Monitor, missing_bound, spread
+from .monitor import Monitor, missing_bound, spread, unused_classes
 from .networks import Networks, networks_of
 from .steps import stepper_for
 from .stopping import asked_to_stop
@@ -94,7 +94,7 @@ def train(
     out, options = Path(out).expanduser(), asdict(config)
     folder.claim(out, options, resume)  # an early refusal, before anything is loaded
     ops, found = get_backend(backend), networks_of(config.model, out, networks)
-    trainer = build(config, as_images(images), ops, labels, found.pair)
+    trainer = build(config, as_images(images, dark=True), ops, labels, found.pair)
     with folder.locked(out):
         if folder.claim(out, options, resume):
             fixed_noise = checkpoint.load_checkpoint(out / CHECKPOINT, trainer, options)
@@ -111,7 +111,10 @@ def train(
             folder.write_networks(out, found.file)
         if progress:
             tell(f"{config.model} on {config.data}, backend {ops.name}, into {out}")
-        _Run(trainer, config, out, fixed_noise, save_every, progress, tell).go_on_to(steps)
+        job = _Run(trainer, config, out, fixed_noise, save_every, progress, tell)
+        if config.condition:
+            job.warn(unused_classes(labels, config.classes))
+        job.go_on_to(steps)
     return trainer
 
 

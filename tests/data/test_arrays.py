@@ -90,6 +90,13 @@ def test_npz_takes_images_among_others(save):
     np.testing.assert_array_equal(load_images(save(other=LABELS, images=RGB)).images, RGB)
 
 
+def test_the_home_folder_may_be_a_tilde(save, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    np.testing.assert_array_equal(load_images("~/" + save(RGB).name).images, RGB)
+    with pytest.raises(DataError, match=r"^~nobody-of-this-name/x\.npy: no such file"):
+        as_dataset("~nobody-of-this-name/x.npy")
+
+
 def test_stored_npz(tmp_path):
     np.savez(tmp_path / "stored.npz", RGB)
     np.testing.assert_array_equal(load_images(tmp_path / "stored.npz").images, RGB)

@@ -259,9 +259,23 @@ def test_no_folder_and_no_images(put, tmp_path, capsys, caches):
 )
 def test_a_file_in_place_of_a_folder(put, tmp_path, name, kind):
     put.write(name, encoded(plain(RED)))
-    wanted = rf"{name} is a {kind}; expected a folder of pictures, as {tmp_path}$"
+    cure = "put pictures into a folder, and name that"
+    wanted = rf"{name}: expected a folder of pictures, got a {kind}; {cure}$"
     with pytest.raises(DataError, match=wanted):
         load_folder(tmp_path / name)
+
+
+def test_the_home_folder_may_be_a_tilde(put, tmp_path, monkeypatch):
+    put.write("mine/a.png", encoded(plain(RED)))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    data = load_folder("~/mine", size=8, cache="~/caches")
+    assert data.images.shape == (1, 8, 8, 3) and data.name == "mine"
+    assert list((tmp_path / "caches").glob("*.u8"))
+    monkeypatch.setenv("XDG_CACHE_HOME", "~/other")
+    load_folder("~/mine", size=8)
+    assert list((tmp_path / "other/scratchgan/folders").glob("*.u8"))
+    with pytest.raises(DataError, match=r"^~nobody-of-this-name/x: no such folder"):
+        load_folder("~nobody-of-this-name/x")
 
 
 def test_pictures_of_other_kinds_are_named_and_counted(put, capsys):

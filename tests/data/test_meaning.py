@@ -1,5 +1,6 @@
 """Each array has one meaning, the same from Python as from a file, or an error with the cure."""
 
+import re
 import sys
 from types import SimpleNamespace
 
@@ -62,7 +63,7 @@ def test_many_images_are_converted_a_part_at_a_time(monkeypatch):
     np.testing.assert_array_equal(as_images(GREY / 255), ALL)
     np.testing.assert_array_equal(as_images(GREY.astype(int)), ALL)
     assert as_images(ALL) is ALL
-    with pytest.raises(DataError, match=r"np\.rint"):
+    with pytest.raises(DataError, match=r"images / 255\.0 if 255\.0 is white"):
         as_images(np.concatenate([GREY.astype(float), GREY[:1] + 0.5 * (GREY[:1] < 99)]))
 
 
@@ -74,17 +75,30 @@ def test_many_images_are_converted_a_part_at_a_time(monkeypatch):
         ((GREY > 99).astype(int), "got int64 from 0 to 1; images / 1 if 1 is white"),
         (GREY.astype(int) // 16, "got int64 from 0 to 15; images / 15 if 15 is white"),
         (GREY / 16 // 1, "from 0.0 to 15.0; images / 15.0 if 15.0 is white"),
-        (GREY / 255 - 0.5, r"from -0\.5 to 0\.5; np\.clip.* if 0 is black, images \+ 0\.5 if"),
+        (GREY / 255 - 0.5, r"from -0\.5 to 0\.5; .* if 0 is black, .*\+ 0\.5, 0, 1\) if -0\.5 is"),
+        ((GREY - 128.0) / 255, r"images / 2 \+ 0\.5, 0, 1\) if -1 is"),
+        (np.maximum(GREY / 127.5 - 1, -0.89), r"images / 2 \+ 0\.5, 0, 1\) if -1 is"),
+        (GREY / 255 - 0.95, r"from -0\.95 to 0\.05.*; .*\+ 0\.5, 0, 1\) if -0\.5 is"),
+        (GREY / 255 - 1, r"from -1\.0 to 0\.0; "),
         (GREY / 255 - 1e-7, r"np\.clip\(images, 0, 1\) if 0 is black"),
-        (GREY / 255 * 1.001, r"np\.clip\(images, 0, 1\) if 0 is black"),
-        (GREY * 0.999, r"np\.rint\(images\)\.astype\('uint8'\) if 255 is white"),
-        ((GREY / 255 - 0.1307) / 0.3081, "from -0.42.* to 2.82.*; scale them"),
-        (GREY.astype(np.uint16) * 257, "uint16 from 0 to 65535; scale them, as images / 65535"),
-        (GREY.astype(np.int16) - 128, "int16 from -128 to 127; scale them"),
+        (GREY / 125 - 1.02, r"from -1\.02 to 1\.02; .* if -1 is"),
+        (GREY / 255 * 1.001, r"np\.clip\(images, 0, 1\) if 1 is white, images / 1\.00.* if"),
+        (GREY / 255 * 1.5, r"images / 1\.5 if 1\.5 is white, images / 255 if 255 is$"),
+        (GREY * 0.999, r"images / 254\.7.* if 254\.7.* is white, images / 255 if 255 is$"),
+        ((GREY / 255 - 0.1307) / 0.3081, r"from -0.42.* to 2.82.*; .*\(x - x\.min\(\)\) / np\.ptp"),
+        (GREY.astype(np.uint16) * 257, "uint16 from 0 to 65535; images / 65535 if 65535 is white$"),
+        (GREY.astype(int) * 16, "from 0 to 4080; images / 4080 if .*, images / 65535 if 65535 is$"),
+        (GREY.astype(int) * 1000, "from 0 to 255000; images / 255000 if 255000 is white$"),
+        (GREY // 16, "got uint8 from 0 to 15; images / 15 if 15 is white, images / 255 if 255 is$"),
+        (GREY // 15 // 17 * 16, "got uint8 from 0 to 16; images / 16 if 16 is white"),
+        ((GREY > 99).astype(int) * 2 - 1, r"images\.astype\(float\) if -1 is black"),
+        ((GREY.astype(int) - 128).astype("i1"), r"int8 from -128 .*images\.astype\(int\) \+ 128"),
+        (GREY.astype(np.int16) - 128, r"int16 from -128 to 127; images\.astype\(int\) \+ 128"),
+        (GREY.astype(np.int16) * 257, r"int16 from -.*\(x - x\.min\(\)\) / np\.ptp\(x\)"),
         (GREY.astype(float) - 128, "scale them"),
-        (np.where(GREY == 7, np.nan, GREY / 255), "NaN is no colour"),
-        (np.where(GREY == 7, np.inf, GREY / 255), "from 0.0 to inf; scale them"),
-        (np.where(GREY == 7, -np.inf, GREY / 255), "scale them"),
+        (np.where(GREY == 7, np.nan, GREY / 255), "NaN and infinity are no colours"),
+        (np.where(GREY == 7, np.inf, GREY / 255), "from 0.0 to inf; NaN and infinity"),
+        (np.where(GREY == 7, -np.inf, GREY / 255), "NaN and infinity are no colours"),
         (GREY.astype(complex), "numbers, got complex128"),
         (GREY.astype("M8[s]"), "numbers, got datetime64"),
         (GREY.astype("U3"), "numbers, got <U3"),
@@ -99,6 +113,46 @@ def test_numbers_of_two_meanings_or_none_are_refused_with_the_cure(array, wanted
         as_images(array)
 
 
+@pytest.mark.parametrize(
+    "images",
+    [
+        GREY // 16, GREY // 16 / 1, GREY.astype(int) // 16, (GREY > 99).astype("u1"), GREY * 0.999,
+        GREY / 255 - 0.5, GREY / 255 - 0.87, GREY / 127 - 1.02, GREY / 255 - 1e-7, GREY / 250,
+        GREY / 170, (GREY / 170).astype("f4"), (GREY / 255 - 0.13) / 0.31, GREY.astype("u2") * 257,
+        GREY.astype(int) * 16, (GREY > 99) * 2 - 1, (GREY.astype(int) - 128).astype("i1"),
+        (GREY.astype(int) * 257 - 32768).astype("i2"), GREY.astype("f2") - 128,
+        ((GREY / 255 - 0.13) / 0.31).astype("f2"),
+    ],
+)  # fmt: skip
+def test_every_cure_in_a_message_can_be_typed(images):
+    with pytest.raises(DataError) as caught:
+        as_images(images)
+    cure = str(caught.value).rpartition("; ")[2]
+    scope = {"np": np, "images": images, "x": images.astype(float)}
+    typed = re.findall(r"(?:^|, |: )((?:np\.clip\(|images|\(x).*?)(?= if |, where )", cure)
+    assert typed and len(typed) == cure.count(" if ") + cure.count(", where ")
+    brightest = 0
+    for expression in typed:
+        found = as_images(eval(expression, scope))
+        assert found.flat[images.argmin()] == found.min()
+        assert found.flat[images.argmax()] == found.max()
+        brightest = max(brightest, found.max())
+    assert brightest > 150
+
+
+def test_floats_in_minus_1_to_1_may_miss_the_ends(read):
+    for low, high in ((0, 130), (12, 255), (5, 200)):
+        clipped = GREY.clip(low, high)
+        np.testing.assert_array_equal(read(clipped / 127.5 - 1), clipped[..., None])
+    for low, high in ((13, 255), (0, 127), (60, 200)):
+        clipped = GREY.clip(low, high)
+        images = clipped / 127.5 - 1
+        with pytest.raises(DataError, match=r"np\.clip\(images / 2 \+ 0\.5, 0, 1\) if -1 is$"):
+            read(images)
+        cured = np.clip(images / 2 + 0.5, 0, 1)
+        np.testing.assert_array_equal(read(cured), clipped[..., None])
+
+
 def test_every_cure_cures():
     bits = (GREY > 99).astype(np.uint8)
     np.testing.assert_array_equal(as_images(bits / 1), np.where(ALL > 99, 255, 0))
@@ -107,7 +161,6 @@ def test_every_cure_cures():
     halves = GREY / 255 - 0.5
     np.testing.assert_array_equal(as_images(halves + 0.5), ALL)
     np.testing.assert_array_equal(as_images(np.clip(GREY / 255 - 1e-7, 0, 1)), ALL)
-    np.testing.assert_array_equal(as_images(np.rint(GREY * 0.999).astype("uint8")).shape, ALL.shape)
     np.testing.assert_array_equal(as_images(GREY.astype(np.uint16) * 257 / 65535), ALL)
     colours = RGB[:, :6, :6].transpose(0, 3, 1, 2).reshape(4, -1)
     np.testing.assert_array_equal(as_images(colours.reshape(-1, 3, 6, 6)), RGB[:, :6, :6])
@@ -190,14 +243,14 @@ def test_a_memory_map_stays_one(tmp_path, array):
 
 
 def test_bytes_are_hardly_read(monkeypatch):
-    """The first part with a shade above 1 is enough, for an array may be larger than the memory."""
+    """The first part with a shade above 16 is enough, for arrays may be larger than the memory."""
     monkeypatch.setattr(module, "AT_ONCE", 1)
     parts = []
     real = module._parts
     monkeypatch.setattr(
         module, "_parts", lambda array: (parts.append(part) or part for part in real(array))
     )
-    as_images(np.full((50, 4, 4), 7, np.uint8))
+    as_images(np.full((50, 4, 4), 70, np.uint8))
     assert len(parts) == 1
 
 
@@ -341,9 +394,39 @@ def test_tuples_are_data_sets():
     assert as_dataset((GREY, None)).labels is None
     with pytest.raises(DataError, match=r"^labels: expected 4 labels"):
         as_dataset((GREY, [1]))
-    train, test = (GREY, [3, 2, 1, 0]), (GREY[:2], [3, 2])  # what Keras's load_data returns
-    with pytest.raises(DataError, match=r"^images: expected arrays of one shape"):
-        as_dataset((train, test))
+
+
+def test_of_several_pairs_the_first_is_the_training_set():
+    train, test = (GREY, [3, 2, 1, 0]), (GREY[:2], [3, 2])
+    for pairs in ((train, test), (train, test, test)):  # Keras; and MNIST as a pickle
+        data = as_dataset(pairs, name="mnist")
+        np.testing.assert_array_equal(data.images, ALL)
+        assert (data.labels.tolist(), data.name) == ([3, 2, 1, 0], "mnist")
+        assert as_dataset(pairs, [0, 0, 1, 1]).labels.tolist() == [0, 0, 1, 1]
+    two = as_dataset(((GREY[0], GREY[1]), (5, 6)))  # a tuple of two images, and their labels
+    assert two.images.shape == (2, 8, 8, 1) and two.labels.tolist() == [5, 6]
+
+
+def test_a_mask_is_not_lost():
+    masked = np.ma.masked_less(GREY, 50)
+    for images in (masked, list(masked), (masked, None)):
+        with pytest.raises(DataError, match=r"^images: .*without masked .*images\.filled\(0\)"):
+            as_dataset(images)
+    with pytest.raises(DataError, match=r"^labels: .*without masked"):
+        as_dataset(GREY, np.ma.masked_equal([0, 1, 2, 2], 2))
+    np.testing.assert_array_equal(as_images(masked.filled(0)), np.where(ALL < 50, 0, ALL))
+    np.testing.assert_array_equal(as_images(np.ma.array(GREY)), ALL)  # nothing is masked
+
+
+def test_pictures_of_a_folder_may_be_dark(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "night").mkdir()
+    Image.fromarray(GREY[0] // 5).save(tmp_path / "night" / "1.png")
+    data = as_dataset(tmp_path / "night", size=8, channels=1)
+    np.testing.assert_array_equal(data.images[0, ..., 0], GREY[0] // 5)
+    np.save(tmp_path / "night.npy", data.images / 255)
+    np.testing.assert_array_equal(as_dataset(tmp_path / "night.npy").images, data.images)
+    assert as_images(data.images, dark=True) is data.images
 
 
 def test_a_data_set_keeps_its_digest_and_classes():
@@ -375,7 +458,7 @@ def test_files_and_folders_by_their_path(tmp_path, monkeypatch):
     assert (data.labels.tolist(), data.classes) == ([5, 7], None)
     with pytest.raises(ValueError, match="got size 0"):
         as_dataset(tmp_path / "pets", size=0)
-    with pytest.raises(DataError, match=r"1\.png is a picture; expected a folder of pictures"):
+    with pytest.raises(DataError, match=r"1\.png: expected a folder of pictures, got a pic"):
         as_dataset(tmp_path / "pets" / "cat" / "1.png")
     with pytest.raises(DataError, match="nowhere: no such folder"):
         as_dataset(tmp_path / "nowhere")

@@ -52,6 +52,14 @@ def everything_in(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
+def test_the_home_folder_may_be_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    put(tmp_path / "mine")
+    assert len(mnist("~/mine").images) == len(IMAGES)
+    monkeypatch.setenv("SCRATCHGAN_DATA", "~/mine")
+    assert len(mnist().images) == len(IMAGES)
+
+
 def test_both_splits_of_a_folder(tmp_path):
     put(tmp_path)
     put(tmp_path, "test", IMAGES[:2], LABELS[:2])

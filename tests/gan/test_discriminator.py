@@ -120,10 +120,7 @@ def test_dropout_does_not_look_like_variety():
     ("options", "message"),
     [
         ({"norm": "none"}, r"BatchNorm\(4\) .* norm 'none' .*: leave it out, or write \*ask.n"),
-        (
-            {"norm": "layer"},
-            r"BatchNorm\(4\) .* norm 'layer' .*: leave it out, or write \*ask.n",
-        ),
+        ({"norm": "layer"}, r"BatchNorm\(4\) .* norm 'layer' .*: leave it out, or write \*ask.n"),
         (
             {"norm": "spectral"},
             r"Dense\(256, 4\) in a discriminator with norm 'spectral' .*: write ask.w",

@@ -169,10 +169,7 @@ def test_what_cannot_be_used_is_said_and_leaves_no_folder(tmp_path, options, mes
     [
         ((generator, discriminator, 5), r"generator, given .*\(2, 5\): layer 0: Dense\(14, 16"),
         ((lambda: sg.Dense(14, 108), discriminator, 14), r"generator: expected .*\(N, 6, 6, 3\)"),
-        (
-            (generator, lambda: sg.Flatten(), 14),
-            r"discriminator: expected output .*\(N, 1\), got",
-        ),
+        ((generator, lambda: sg.Flatten(), 14), r"discriminator: expected output .*\(N, 1\), got"),
         (
             (generator, lambda: sg.Sequential(discriminator(), sg.Sigmoid()), 14),
             r"discriminator: ends with Sigmoid\(\); the losses take logits",
@@ -221,6 +218,13 @@ def test_every_parameter_of_own_networks_moves(tmp_path):
         for net, old in zip(networks, before, strict=True):
             for key, param in net.params().items():
                 assert (param.value != old[key]).any(), key
+
+
+def test_classes_without_images_are_said(tmp_path, capsys):
+    trained(tmp_path / "a", labels=LABELS + 1)
+    assert "warning: labels: only 3 of the classes 0 to 3 occur" in capsys.readouterr().err
+    trained(tmp_path / "b", labels=LABELS)
+    assert "warning" not in capsys.readouterr().err
 
 
 def test_a_sigmoid_is_seen_in_a_conditional_run(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from scratchgan.gan import PRESETS, preset_options
 from scratchgan.runs import DivergenceError, Monitor
-from scratchgan.runs.monitor import missing_bound, spread, waited_for_cores
+from scratchgan.runs.monitor import missing_bound, spread, unused_classes, waited_for_cores
 
 from ..gan.tiny import install, random_images, tiny_config, tiny_trainer
 
@@ -145,6 +145,27 @@ def test_every_preset_limits_its_critic(name):
     assert missing_bound(tiny_config(**preset_options(name))) is None
 
 
+@pytest.mark.parametrize(
+    ("labels", "classes", "said"),
+    [
+        (None, 0, None),
+        ([2, 0, 1, 1], 3, None),
+        ([1, 2, 3, 3], 4, "only 3 of the classes 0 to 3 occur"),
+        ([0, 500, 0], 501, "only 2 of the classes 0 to 500 occur"),
+        ([0, 1], 10, "only 2 of the classes 0 to 9 occur"),
+    ],
+)
+def test_classes_without_an_image_are_said(labels, classes, said):
+    labels = None if labels is None else np.array(labels, np.uint16)
+    message = unused_classes(labels, classes)
+    if said is None:
+        assert message is None
+        return
+    assert message.startswith(f"labels: {said}; np.unique(labels, return_inverse=True)[1] ")
+    renumbered = np.unique(labels, return_inverse=True)[1]
+    assert unused_classes(renumbered, renumbered.max() + 1) is None
+
+
 # ---- the discriminator has won ---------------------------------------------------------------
 
 
@@ -210,7 +231,13 @@ def test_collapsed_samples_are_reported_once_until_they_recover(images):
 
 
 def test_the_share_of_the_real_spread_is_said():
-    assert " 0 % as much" in monitor().watch_samples(1, alike())
+    assert " 0 % as much" in monitor().watch_samples(500, alike())
+
+
+def test_samples_may_be_alike_at_first():
+    watching = monitor()
+    assert [watching.watch_samples(step, alike()) for step in (1, 60, 199)] == [None] * 3
+    assert "step 200" in watching.watch_samples(200, alike())
 
 
 def test_varied_samples_are_not_reported():
@@ -221,7 +248,7 @@ def test_varied_samples_are_not_reported():
 
 
 def test_real_images_that_are_all_alike_are_no_reason_to_divide_by_zero():
-    assert Monitor(spread(alike())).watch_samples(1, random_images(16)) is None
+    assert Monitor(spread(alike())).watch_samples(500, random_images(16)) is None
 
 
 def test_the_spread_is_the_difference_between_images_and_not_within_one():

@@ -362,6 +362,7 @@ def warnings(capsys):
 
 
 def test_collapsed_samples_are_reported(tmp_path, no_pictures, capsys, monkeypatch):
+    monkeypatch.setattr(Monitor, "EARLY", 2)
     monkeypatch.setattr(
         "scratchgan.runs.run.generate", lambda net, z: np.zeros((len(z), 6, 6, 1), np.uint8)
     )
