@@ -87,18 +87,19 @@ def settle(tries):
     value, doubt, noise : float
         Those of the step with the smallest sum of doubt and noise.
     """
-    found = [(0.0, np.inf, 0.0)]
-    for h, value, doubt, noise in tries:
-        sure = []  # smaller steps that can be trusted
-        for other, v, d, n in tries:
-            trusted = v and d + n <= 0.1 * abs(v)
+    found, sure, seen = [(0.0, np.inf, 0.0)], [], []
+    for h, value, doubt, noise in sorted(tries):
+        for (v, e), (w, g) in combinations(sure, 2):  # smaller steps that can be trusted
+            doubt = max(doubt, abs(v - value) - 10 * max(abs(v - w), e, g))
+        if value and doubt + noise <= 0.1 * abs(value):
+            sure.append((value, doubt + noise))
+        seen.append((h, value, doubt, noise))
+    for h, value, doubt, noise in seen:
+        for other, v, d, n in seen:
             if other < h:
                 noise = max(noise, max(d, abs(v - value)) * other / h)
-                sure += [(v, d + n)] if trusted else []
-            elif trusted:
+            elif d + n <= 0.1 * abs(v):  # a larger step that can be trusted
                 doubt = max(doubt, abs(v - value) - 10 * (d + n))
-        for (v, e), (w, g) in combinations(sure, 2):
-            doubt = max(doubt, abs(v - value) - 10 * max(abs(v - w), e, g))
         found.append((value, doubt, noise))
     return min(found, key=lambda one: one[1] + one[2])
 
@@ -190,7 +191,7 @@ def probe(f, x, gradient, rng, every, tolerance=1e-7, size=1.0, unit=None):
 
     def along(place, direction):
         start, claim = x[place].copy(), (gradient[place] * direction).sum()
-        rounded = EPS * float(np.linalg.norm(np.ravel(start * gradient[place])))
+        rounded = EPS * float(np.hypot.reduce(np.ravel(start * gradient[place])))
         own = typical if place is ... else abs(float(start)) or typical
         units = [unit or 1.0] if unit or 0.01 <= own <= 100 else [1.0, own]
         close = fine * max(abs(claim), FLOOR * largest)

@@ -166,7 +166,9 @@ def gradient_row(what, tolerance, function, x, gradient, rng, size, every=True, 
     if errors[i] > allowed[i] and allowed[i] <= WIDEST:
         if largest > 1e-12 * min(size, np.linalg.norm(terms)):
             values = f"expected {found[i]:.8g} (from differences), got {claimed[i]:.8g}"
-            detail = f"worst at {places[i]}: {values}\nhint: {guess(claimed / largest, found / largest)}"
+            detail = (
+                f"worst at {places[i]}: {values}\nhint: {guess(claimed / largest, found / largest)}"
+            )
             return Row(what, float(errors[i]), float(allowed[i]), detail)
         hidden = max(hidden, errors[i], 1.0)  # backward, too, has lost its digits: all is saturated
     if hidden > WIDEST:
