@@ -319,6 +319,6 @@ def _kink(function, x):
         x[place] = start
     far, near = np.abs(np.nan_to_num(bends))
     place = tuple(map(int, np.unravel_index(near.argmax(), x.shape)))
-    if near[place] > 0.5 * far[place]:
+    if 0.5 * far[place] < near[place] < 2 * far[place]:  # rounding grows tenfold
         return f"at {place} lies on a kink, where there is no gradient"
     return "is where differences do not settle"
