@@ -6,8 +6,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ..layers.base import Layer
+from .hints import explain
 from .layer import LayerUnderTest
 from .report import FEW, FIRST, KinkError, Report, Row, gradient_row, same_row
+from .single import LARGE, large_row
 
 UNTOUCHED = "inputs left alone"
 TRIES = 5  # random inputs to try, while the differences step over a kink
@@ -101,7 +103,11 @@ def check_loss(
     def run(report, rng):
         arrays = [draw(rng, shape) for shape in shapes]
         before, names = [a.copy() for a in arrays], [f"input {i}" for i in range(len(arrays))]
-        _, *gradients = loss(*arrays)
+        try:
+            _, *gradients = loss(*arrays)
+        except Exception as error:
+            report.add(Row("loss runs", np.inf, 0, explain(error, Layer())))
+            return
         report.add(same_row(UNTOUCHED, names, arrays, before))
         for a, start in zip(arrays, before, strict=True):
             a[...] = start
@@ -110,8 +116,16 @@ def check_loss(
         report.add(Row("float32 stays float32", len(wrong), 0, ", ".join(wrong)))
         for name, a, gradient in zip(names, arrays, gradients, strict=True):
             value = lambda: loss(*(array.copy() for array in arrays))[0]  # noqa: E731
-            args = value, a, gradient, rng, 1.0, a.size <= FEW, min(half, 1.0)
+            unit = between and min(half, 1.0)
+            args = value, a, gradient, rng, 1.0, a.size <= FEW, unit
             report.add(gradient_row(f"d/d {name}", FIRST, *args), [UNTOUCHED])
+
+        def results(dtype, *inputs):
+            value, *gradients = loss(*(a.astype(dtype) for a in inputs))
+            return {"value": value, **{f"gradient {i}": g for i, g in enumerate(gradients)}}
+
+        if between is None:
+            report.rows += large_row(results, arrays, LARGE)
 
     return _first_smooth(getattr(loss, "__qualname__", repr(loss)), seed, run)
 

@@ -31,13 +31,18 @@ not change adds nothing to a difference, so it adds no noise: the terms are subt
 afterwards. A term T that changes adds about eps |T| / h. A larger h is tried where that is too
 much. There may be more noise than the terms show: y = (x + 1e9) - 1e9 looks harmless. But such
 noise does not depend on h. What it did to a smaller step, it does to a larger one in proportion:
-`settle` compares all steps, and believes none that the others contradict.
+`settle` compares all steps, and believes none that the others contradict. A step may also be too
+large: sin near x = 1e6 has many waves in a step of 100. So two smaller steps that agree with each
+other contradict a larger one.
 """
+
+from itertools import combinations
 
 import numpy as np
 
 STEPS = (1e-4, 1e-5, 1e-3, 1e-6, 1e-2, 3e-2)  # small ones for kinks, large ones for noise
 EPS = float(np.finfo(float).eps)
+FLOOR = 1e-8  # of the largest entry: below it, a right gradient may itself be rounded
 
 
 def differences(f, middle, h):
@@ -82,9 +87,15 @@ def settle(tries):
     value, doubt, noise : float
         Those of the step with the smallest sum of doubt and noise.
     """
-    found = [(0.0, np.inf, 0.0)]
-    for h, value, doubt, noise in tries:
-        for other, v, d, n in tries:
+    found, sure, seen = [(0.0, np.inf, 0.0)], [], []
+    for h, value, doubt, noise in sorted(tries):
+        for (v, e), (w, g) in combinations(sure, 2):  # smaller steps that can be trusted
+            doubt = max(doubt, abs(v - value) - 10 * max(abs(v - w), e, g))
+        if value and doubt + noise <= 0.1 * abs(value):
+            sure.append((value, doubt + noise))
+        seen.append((h, value, doubt, noise))
+    for h, value, doubt, noise in seen:
+        for other, v, d, n in seen:
             if other < h:
                 noise = max(noise, max(d, abs(v - value)) * other / h)
             elif d + n <= 0.1 * abs(v):  # a larger step that can be trusted
@@ -93,7 +104,7 @@ def settle(tries):
     return min(found, key=lambda one: one[1] + one[2])
 
 
-def derivative(f, claim=None, enough=0.0, rounded=0.0, unit=1.0):
+def derivative(f, claim=None, enough=0.0, rounded=0.0, units=(1.0,), close=0.0):
     """Estimate df/ds at s = 0, and the error of this estimate.
 
     One step is enough where it is sure and agrees with the claim. Otherwise, more steps are tried.
@@ -108,8 +119,10 @@ def derivative(f, claim=None, enough=0.0, rounded=0.0, unit=1.0):
         Errors below it do not matter.
     rounded : float
         How much f changes because the place where it is evaluated is rounded.
-    unit : float
-        A factor of all steps.
+    units : sequence of float
+        Factors of the steps; all steps of one are tried before those of the next.
+    close : float
+        A difference from the claim that does not matter.
 
     Returns
     -------
@@ -124,26 +137,27 @@ def derivative(f, claim=None, enough=0.0, rounded=0.0, unit=1.0):
         return np.array(f(s), dtype=float).ravel()
 
     middle, tries, best = terms(0.0), [], (0.0, np.inf, 0.0)
-    steps = list(STEPS)
+    steps = [step * unit for unit in units for step in STEPS]
+    largest = max(steps)
     while steps:
-        step = steps.pop(0)
+        h = steps.pop(0)
         with np.errstate(all="ignore"):
-            value, doubt, noise, moved = differences(terms, middle, h := step * unit)
+            value, doubt, noise, moved = differences(terms, middle, h)
         if not np.isfinite(value + doubt + noise):
             continue  # a step out of the domain of f
         tries.append((h, value, doubt, noise + 2 * rounded / h))
         best = value, doubt, noise = settle(tries)
         error = doubt + noise
-        agrees = claim is None or abs(value - claim) <= max(enough, 2 * error)
+        agrees = claim is None or abs(value - claim) <= max(close, 2 * error)
         if error <= max(enough, 1e-9 * abs(value)) and agrees:
-            if moved or step == max(STEPS):
+            if moved or h == largest:
                 break
             steps.sort()  # nothing moved: is that so after the largest step, too?
             steps.reverse()
     return best
 
 
-def probe(f, x, gradient, rng, every, tolerance=1e-7, size=1.0, unit=1.0):
+def probe(f, x, gradient, rng, every, tolerance=1e-7, size=1.0, unit=None):
     """Compare a gradient with differences of f: in every entry, or in some.
 
     Some means 8 entries and 4 random directions. Each direction moves all entries at once.
@@ -162,20 +176,26 @@ def probe(f, x, gradient, rng, every, tolerance=1e-7, size=1.0, unit=1.0):
         Relative error that is allowed; the differences try to be fifty times better.
     size : float
         How large a gradient would be expected, where the claimed one is zero.
-    unit : float
-        A factor of all steps.
+    unit : float, optional
+        A factor of all steps. Without it, steps of absolute size are tried, and steps relative to
+        the entry where its size is far from 1.
 
     Returns
     -------
     places : list of (index tuple or str)
     claimed, found, doubts, noises : arrays, one number for each place
     """
-    enough = 0.02 * tolerance * (float(np.abs(gradient).max(initial=0)) or size)
+    fine, typical = 0.02 * tolerance, np.abs(x).mean() or 1.0
+    largest = float(np.abs(gradient).max(initial=0)) or size
     middle = np.array(f())  # the same for every place
 
     def along(place, direction):
         start, claim = x[place].copy(), (gradient[place] * direction).sum()
-        rounded = EPS * float(np.linalg.norm(np.ravel(start * gradient[place])))
+        rounded = EPS * float(np.hypot.reduce(np.ravel(start * gradient[place])))
+        own = typical if place is ... else abs(float(start)) or typical
+        units = [unit or 1.0] if unit or 0.01 <= own <= 100 else [1.0, own]
+        close = fine * max(abs(claim), FLOOR * largest)
+        enough = min(fine * largest, max(1e-5 * abs(claim), close))
 
         def moved(s):
             if s == 0:
@@ -185,7 +205,7 @@ def probe(f, x, gradient, rng, every, tolerance=1e-7, size=1.0, unit=1.0):
             x[place] = start
             return value
 
-        return claim, *derivative(moved, claim, enough, rounded, unit)
+        return claim, *derivative(moved, claim, enough, rounded, units, close)
 
     entries = np.arange(x.size) if every else rng.choice(x.size, min(8, x.size), replace=False)
     places = [tuple(int(i) for i in np.unravel_index(entry, x.shape)) for entry in entries]

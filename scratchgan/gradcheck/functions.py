@@ -3,16 +3,26 @@
 The inputs are the caller's, so no others can be drawn, as for a layer, where one lies on a kink.
 """
 
+import copy
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from .check import _first_smooth
-from .pair import FunctionUnderTest, PairUnderTest, first, is_checked, parameters, size_of, takes_dy
+from .pair import (
+    FunctionUnderTest,
+    PairUnderTest,
+    first,
+    is_checked,
+    parameters,
+    smallest,
+    takes_dy,
+)
 from .report import KinkError, Report
 
-MOVE = 1e-3  # how far inputs on a kink are moved, relative to their size
+MOVE = 1e-3  # how far inputs on a kink are moved, relative to each entry
 
 
 def check_functions(
@@ -33,7 +43,8 @@ def check_functions(
         array whose gradient is None is not checked, and a note says so.
     inputs : sequence, or one array
         Float arrays (or lists of floats) are checked in float64. Arrays of integers or booleans
-        (labels, masks) and other objects (numbers, tuples, a dict of settings) get no gradient.
+        (labels, masks) and other objects (tuples, a dict of settings) get no gradient. A float
+        number is checked if backward returns a gradient for it.
         Each call gets a deep copy of them, so that no state goes from one call to the next.
     seed : int
         Seed of all random numbers: dout, directions.
@@ -66,6 +77,7 @@ def check_functions(
         kinds = ", ".join(type(value).__name__ for value in inputs) or "nothing"
         cure = "write x.astype(float), or np.array(0.5) for a number"
         raise ValueError(f"inputs: expected a float array among them, got {kinds}; {cure}")
+    arrays = _with_numbers(forward, backward, arrays)
     return _check(PairUnderTest, (forward, backward), arrays, names, seed)
 
 
@@ -87,8 +99,7 @@ def check_function(f: Callable, df: Callable, x: Any, seed: int = 0) -> Report:
     Returns
     -------
     Report
-        As of `check_functions`, and with a row for large inputs: at 100 in float32 and 1000 in
-        float64, y and dx must be finite where they are finite in the next larger type.
+        As of `check_functions`.
 
     Raises
     ------
@@ -107,12 +118,13 @@ def _check(kind, functions, inputs, names, seed):
     kinks = []
 
     def moved(a, rng):
-        return np.asarray(a + MOVE * size_of(a) * rng.standard_normal(a.shape))
+        far = MOVE * rng.standard_normal(a.shape).clip(-9, 9)  # too little to change a sign
+        return np.where(a == 0, smallest(a) * np.abs(far), a * (1 + far))
 
     def run(report, rng):
         arrays = inputs
         if kinks:
-            note = f"{kinks[0]} lies on a kink, where there is no gradient:\nall inputs were moved"
+            note = f"{kinks[0]}:\nall inputs were moved"
             report.notes.append(f"{note} by about {MOVE} of their size")
             arrays = [moved(a, rng) if is_checked(a) else a for a in inputs]
         test = kind(functions, arrays, names, rng, report)
@@ -123,6 +135,23 @@ def _check(kind, functions, inputs, names, seed):
             raise
 
     return _first_smooth(f"{', '.join(titles)} on {', '.join(shapes)}", seed, run)
+
+
+def _with_numbers(forward, backward, inputs):
+    """Return the inputs; numbers whose gradient is returned become arrays without axes."""
+    numbers = [i for i, a in enumerate(inputs) if isinstance(a, (float, np.floating))]
+    if not numbers:
+        return inputs
+    floats = [i for i, a in enumerate(inputs) if i in numbers or is_checked(a)]
+    with suppress(Exception), np.errstate(all="ignore"):
+        out, cache = forward(*copy.deepcopy(inputs))
+        found = backward(np.ones(np.shape(out))[()], cache)
+        for places in range(len(inputs)), floats:
+            if isinstance(found, (tuple, list)) and len(found) == len(places):
+                filled = {i for i, g in zip(places, found, strict=True) if g is not None}
+                filled &= set(numbers)
+                return [np.array(a, float) if i in filled else a for i, a in enumerate(inputs)]
+    return inputs
 
 
 def _array(name, value):

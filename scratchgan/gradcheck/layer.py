@@ -180,8 +180,7 @@ class LayerUnderTest:
             switch = only_params(self.layer)
             only = self.backward(self.forward(x)[1], flat, into_params=switch)[1:]
             self.same('into_params="only"', names[1:], only, found)
-        for check in finite, same_dtype:
-            row = check(self)
+        for row in [*finite(self), same_dtype(self)]:
             self.add(replace(row, check=row.check + self.mode))
         return True
 

@@ -6,7 +6,7 @@ from html import escape
 
 import numpy as np
 
-from .finite import EPS, STEPS, probe
+from .finite import EPS, FLOOR, STEPS, probe
 from .hints import CURES, guess
 
 FIRST, SECOND, ADJOINT = 1e-7, 1e-6, 1e-12  # allowed errors; see `gradient_row`
@@ -109,10 +109,10 @@ class KinkError(Exception):
     """The differences do not converge: no derivative here to compare a gradient with."""
 
 
-def gradient_row(what, tolerance, function, x, gradient, rng, size, every=True, unit=1.0):
+def gradient_row(what, tolerance, function, x, gradient, rng, size, every=True, unit=None):
     """Compare a gradient with differences of a function, each entry by itself.
 
-    An entry may deviate by ``tolerance`` of its own size (or of a hundredth of the largest entry),
+    An entry may deviate by ``tolerance`` of its own size (or of 1e-8 of the largest entry),
     or else by twice what the differences may be wrong there. If that is more than ``tolerance`` of
     the largest entry, the row shows the wider bound as allowed; beyond 1e-4 it fails, because it
     cannot tell.
@@ -128,11 +128,12 @@ def gradient_row(what, tolerance, function, x, gradient, rng, size, every=True, 
     rng : np.random.Generator
     size : float
         How large a gradient would be expected. Far below it, differences that are all noise count
-        as a true zero. The gradient of a bias in front of a BatchNorm is such a one.
+        as a true zero. The gradient of a bias in front of a BatchNorm is such a one. It must not
+        grow with the function's values, which may contain a large constant.
     every : bool
         Whether to visit every entry, or some entries and random directions.
-    unit : float
-        A factor of all steps.
+    unit : float, optional
+        A factor of all steps; see `finite.probe`.
 
     Raises
     ------
@@ -150,24 +151,38 @@ def gradient_row(what, tolerance, function, x, gradient, rng, size, every=True, 
     if not len(places):
         return Row(what, 0.0, tolerance)
     own, bounds = np.maximum(np.abs(claimed), np.abs(found)), 2 * (doubts + noises)
-    if (own <= bounds).all() and bounds.max() <= 1e-9 * size:
-        return Row(what, 0.0, tolerance)
     largest, terms = max(own.max(), np.abs(gradient).max()), np.abs(function())
+    if (own <= bounds).all() and bounds.max() <= 1e-9 * size:
+        if gradient.any() and _still(function, x, rng):  # saturated: nothing moves at all
+            return Row(what, 1.0, WIDEST, CANNOT_TELL.format(1.0, terms.max(initial=0)))
+        return Row(what, 0.0, tolerance)
     if (doubts > np.maximum(0.1 * tolerance * largest, 2 * noises)).any():
         raise KinkError(what)
-    scale = np.clip(np.maximum(own, bounds / tolerance), 0.01 * largest, largest) + 1e-300
+    scale = np.clip(np.maximum(own, bounds / tolerance), FLOOR * largest, largest) + 1e-300
     errors, allowed = np.abs(claimed - found) / scale, np.maximum(tolerance, bounds / scale)
     i = int(np.argmax(np.where(allowed <= WIDEST, errors / allowed, 0)))
-    hidden = max(allowed.max(), 2 * EPS * terms.max(initial=0) / (max(STEPS) * (largest + 1e-300)))
+    step = max(STEPS) * max(np.abs(x).max(), 1.0)
+    hidden = max(allowed.max(), 2 * EPS * terms.max(initial=0) / step / (largest + 1e-300))
     if errors[i] > allowed[i] and allowed[i] <= WIDEST:
         if largest > 1e-12 * min(size, np.linalg.norm(terms)):
             values = f"expected {found[i]:.8g} (from differences), got {claimed[i]:.8g}"
-            detail = f"worst at {places[i]}: {values}\nhint: {guess(claimed, found)}"
+            detail = (
+                f"worst at {places[i]}: {values}\nhint: {guess(claimed / largest, found / largest)}"
+            )
             return Row(what, float(errors[i]), float(allowed[i]), detail)
         hidden = max(hidden, errors[i], 1.0)  # backward, too, has lost its digits: all is saturated
     if hidden > WIDEST:
         return Row(what, float(hidden), WIDEST, CANNOT_TELL.format(hidden, terms.max(initial=0)))
     return Row(what, float(errors.max()), float(allowed.max()))
+
+
+def _still(function, x, rng):
+    """Return True if no term changes where all entries of x move by about 0.03."""
+    start, before = x.copy(), np.array(function())
+    x += max(STEPS) * rng.standard_normal(x.shape)
+    still = np.array_equal(function(), before)
+    x[...] = start
+    return still
 
 
 def inner_row(what, a, b, other):

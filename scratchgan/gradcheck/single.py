@@ -1,17 +1,22 @@
-"""Checks of a layer in float32: results keep the dtype, and stay finite where they should."""
+"""Other dtypes: float32 stays float32, and large inputs give finite results where they should."""
 
 import contextlib
 import copy
+from itertools import product
 
 import numpy as np
 
 from .report import Row
 
-LARGE = 1e2, 1e4  # times N(0, 1): exp overflows beyond 88 in float32, beyond 709 in float64
-FITS = 1e38  # about the largest number of float32
+LARGE = (  # exp overflows beyond 88 in float32, beyond 709 in float64
+    ("float32", "float64", 1e2),
+    ("float32", "float64", 1e4),
+    ("float64", "longdouble", 1e3),
+)
+FITS = 1e-6  # of the largest number of a dtype, so that factors of it fit, too
 CURE = (
-    "hint: a step inside overflows in float32, as exp does beyond 88: use np.tanh, np.logaddexp,\n"
-    "or exp of -|x|; subtract the largest entry first"
+    "hint: a step inside overflows in {}: use np.tanh, np.logaddexp, or exp of -|x|;\n"
+    "subtract the largest entry first"
 )
 
 
@@ -40,32 +45,53 @@ def same_dtype(test):
 
 
 def finite(test):
-    """Return a row for a `LayerUnderTest`: large inputs give finite results in float32, too.
+    """Return the row of `large_row` for a `LayerUnderTest`, in a list; none if it refuses."""
 
-    The function is finite, for this purpose, where the same code at the same input is finite in
-    float64, and its result fits into float32. So tanh written with exp(x) fails (inf / inf), and an
-    exp that honestly overflows passes. Where float64 overflows, too, nothing can be said.
+    def results(dtype, x):
+        twin = copy_as(test.layer, dtype)
+        y, cache = twin.forward(x.astype(dtype), not test.mode)
+        dx = twin.backward(test.dy.astype(dtype), cache)
+        return {"y": y, "dx": dx} | {f"d{key}": p.grad for key, p in twin.params().items()}
+
+    return large_row(results, [test.x], LARGE[:2])
+
+
+def large_row(results, inputs, tries):
+    """Return a row in a list: at large inputs, results are finite. The list is empty if all raise.
+
+    A function is finite, for this purpose, where the same code at the same input is finite in the
+    next larger type, and its result fits into the smaller one. So tanh written with exp(x) fails
+    (inf / inf), and an exp that honestly overflows passes. The logarithm of a probability that is
+    rounded to 0 passes, too: nothing overflows there.
+
+    Parameters
+    ----------
+    results : callable, (dtype, *inputs) -> dict of arrays
+        Computes in this dtype.
+    inputs : list
+        Each float64 array among them is scaled up alone, with both signs.
+    tries : list of (dtype, larger dtype, size)
     """
-    row = Row("finite at large inputs", 0, 0)
-    for factor in LARGE:
-        x = (factor * test.x).astype("float32")
-        with np.errstate(all="ignore"):
-            single, double = (_results(test, x, dtype) for dtype in ("float32", "float64"))
-        for name, a in single.items():
-            right = double[name]
-            bad = ~np.isfinite(a) & (np.abs(right) < FITS)
-            if bad.any():
-                i = tuple(map(int, np.argwhere(bad)[0]))
-                size = f"inputs up to {np.abs(x).max():.0f}"
-                said = f"{size}: {name} at {i}: expected {right[i]:.4g} (float64), got {a[i]}"
-                row.detail = row.detail or f"{said}\n{CURE}"
-                row.error += int(bad.sum())
-    return row
-
-
-def _results(test, x, dtype):
-    """Return y, dx and the gradients of the parameters, computed in this dtype."""
-    twin = copy_as(test.layer, dtype)
-    y, cache = twin.forward(x.astype(dtype), not test.mode)
-    dx = twin.backward(test.dy.astype(dtype), cache)
-    return {"y": y, "dx": dx} | {f"d{key}": p.grad for key, p in twin.params().items()}
+    rows = []
+    floats = [i for i, a in enumerate(inputs) if isinstance(a, np.ndarray) and a.dtype == float]
+    for (dtype, wider, size), i, sign in product(tries, floats, (1, -1)):
+        scaled = inputs[i] / (np.abs(inputs[i]).max() or 1.0)
+        x = (sign * size * scaled).astype(dtype).astype(wider)
+        given = [*inputs[:i], x, *inputs[i + 1 :]]
+        seen = []
+        with contextlib.suppress(Exception), np.errstate(all="ignore"):
+            with np.errstate(over="call", call=lambda *_, seen=seen: seen.append(1)):
+                both = [results(dtype, *copy.deepcopy(given))]
+            both.append(results(wider, *copy.deepcopy(given)))
+            row = Row("finite at large inputs", 0, 0)
+            rows.append(row)
+            for (name, got), right in zip(both[0].items(), both[1].values(), strict=True):
+                got, right = np.asarray(got), np.asarray(right)
+                bad = ~np.isfinite(got) & (np.abs(right) < FITS * np.finfo(dtype).max)
+                if seen and bad.any():
+                    place = tuple(map(int, np.argwhere(bad)[0]))
+                    values = f"expected {right[place]:.4g} ({wider}), got {got[place]}"
+                    where = f"inputs up to {sign * size:g} in {dtype}: {name} at {place}"
+                    row.detail = row.detail or f"{where}: {values}\n{CURE.format(dtype)}"
+                    row.error += int(bad.sum())
+    return sorted(rows, key=lambda row: row.passed)[:1]

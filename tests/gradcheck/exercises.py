@@ -377,11 +377,11 @@ def dsoftmax(x, dy):
 
 R = np.random.default_rng(0)
 X, W, B = R.standard_normal((4, 2, 3)), R.standard_normal((6, 5)), R.standard_normal(5)
-IMAGES = R.standard_normal((2, 3, 6, 6))
-CONV = IMAGES, R.standard_normal((2, 3, 3, 3)), R.standard_normal(2), {"stride": 2, "pad": 1}
+IMAGES = R.standard_normal((2, 2, 4, 4))
+CONV = IMAGES, R.standard_normal((2, 2, 3, 3)), R.standard_normal(2), {"stride": 2, "pad": 1}
 NORM = R.standard_normal((5, 4)), R.standard_normal(4), R.standard_normal(4)
 STATE = {"eps": 1e-5, "running_mean": np.zeros(4)}
-SPATIAL = IMAGES, R.standard_normal(3), R.standard_normal(3), {"eps": 1e-5}
+SPATIAL = IMAGES, R.standard_normal(2), R.standard_normal(2), {"eps": 1e-5}
 RNN = [R.standard_normal(shape) for shape in ((3, 4), (3, 4), (4, 4), (4, 4), (4,))]
 SCORES, LABELS = R.standard_normal((5, 4)), np.array([0, 3, 1, 1, 2])
 TARGETS = R.integers(0, 2, (5, 4)).astype(float)
@@ -468,12 +468,17 @@ WRONG_SLOPES = [
     (lambda x: x**3, lambda x, dy: 3 * x**2, "dx", "differ"),  # without dy
     (softmax, lambda x: softmax(x) * (1 - softmax(x)), "dx", "write df(x, dy) -> dx"),
     (softmax, lambda x, dy: softmax(x) * dy, "dx", "differ"),
-    (tanh_of_exp, lambda x: 1 - np.tanh(x) ** 2, "finite at large inputs", "y where x is +-100"),
+    (
+        tanh_of_exp,
+        lambda x: 1 - np.tanh(x) ** 2,
+        "finite at large inputs",
+        "inputs up to 100 in float32: y at",
+    ),
     (lambda x: np.log(1 + np.exp(x)), sigmoid, "finite at large inputs", "got inf"),
     (
         sigmoid,
         lambda x: np.exp(-x) / (1 + np.exp(-x)) ** 2,
         "finite at large inputs",
-        "dx where x is +-100, in float32: expected ",
+        "in float32: dx at",
     ),
 ]
