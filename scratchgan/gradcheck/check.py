@@ -51,7 +51,8 @@ def check(layer: Layer, input_shape: tuple[int, ...], seed: int = 0) -> Report:
         The layer itself refuses the shape. Any other error in its code becomes a row of the report.
     """
     if not isinstance(layer, Layer):
-        raise TypeError(f"check: expected a Layer object, got {layer!r}; check_loss takes a loss")
+        cure = "functions go to check_function, check_functions or check_loss"
+        raise TypeError(f"check: expected a Layer object, got {layer!r}; {cure}")
     if not np.iterable(input_shape) or min(input_shape, default=0) < 1:
         raise ValueError(f"check: expected an input_shape such as (4, 6), got {input_shape!r}")
 

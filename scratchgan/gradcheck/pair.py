@@ -88,7 +88,7 @@ class PairUnderTest:
             return [self.copied(*pair) for pair in zip(self.gradients, found, strict=True)]
         wanted = f"{len(self.checked)} ({', '.join(self.gradients)})"
         got = f"{len(found)} ({', '.join(type(g).__name__ for g in found)})"
-        rest = "integers, numbers and other objects have no gradient, or None"
+        rest = "return one for each float array among the inputs, in their order"
         check = "backward returns one gradient an input"
         raise _Failed(check, f"expected {wanted}, got {got}\nhint: {rest}")
 
@@ -279,7 +279,8 @@ def parameters(word, function, count, wanted):
         found.bind(*range(count))
     except TypeError as error:
         name = getattr(function, "__name__", word)
-        raise ValueError(f"{name}{found}: called with {wanted}: {error}") from None
+        cure = "; for f(x) and its slope there is check_function" * (word == "backward")
+        raise ValueError(f"{name}{found}: called with {wanted}: {error}{cure}") from None
     names = [p.name for p in _positional(function)]
     return [*names[:count], *(f"input {i}" for i in range(len(names), count))]
 

@@ -75,6 +75,9 @@ class Report:
         self.rows.append(row)
         return row.passed
 
+    def __bool__(self) -> bool:
+        return self.passed
+
     def worst(self, word: str = "") -> float:
         """Return the largest error of the rows whose check contains ``word``; 0 if none does."""
         return max((row.error for row in self.rows if word in row.check), default=0.0)

@@ -277,3 +277,10 @@ def test_probe_puts_everything_back(every, places):
     np.testing.assert_array_equal(x, before)
     assert len(where) == len(claimed) == len(found) == len(doubts) == len(noises) == places
     np.testing.assert_allclose(found, claimed, rtol=0, atol=1e-8)
+
+
+def test_a_report_is_true_if_it_passed():
+    """So that ``assert check(...)`` is the test that it looks like."""
+    assert check(Dense(3, 2), (4, 3))
+    assert not Report("nothing")
+    assert not Report("one row", [Row("dx", 1.0, 1e-7)])
