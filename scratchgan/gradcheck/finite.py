@@ -148,12 +148,16 @@ def derivative(f, claim=None, enough=0.0, rounded=0.0, units=(1.0,), close=0.0):
         tries.append((h, value, doubt, noise + 2 * rounded / h))
         best = value, doubt, noise = settle(tries)
         error = doubt + noise
+        if not moved and claim == 0:  # right, if the largest step moves nothing, either
+            if h == largest:
+                break
+            steps.sort(reverse=True)
+            continue
         agrees = claim is None or abs(value - claim) <= max(close, 2 * error)
         if error <= max(enough, 1e-9 * abs(value)) and agrees:
             if moved or h == largest:
                 break
-            steps.sort()  # nothing moved: is that so after the largest step, too?
-            steps.reverse()
+            steps.sort(reverse=True)  # nothing moved: is that so after the largest step, too?
     return best
 
 
