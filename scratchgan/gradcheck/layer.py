@@ -138,7 +138,7 @@ class LayerUnderTest:
             name, every = what + key, max(a.size, self.layer.size // 10) <= FEW
             if not (name in self.known and np.array_equal(self.known[name], g)):
                 args = tolerance, function, a, g, self.rng, size, every
-                self.add(gradient_row(name + self.mode, *args))
+                self.add(gradient_row(name + self.mode, *args, dead=a is not self.x))
             self.known[name] = g
 
     def contract(self):

@@ -112,7 +112,9 @@ class KinkError(Exception):
     """The differences do not converge: no derivative here to compare a gradient with."""
 
 
-def gradient_row(what, tolerance, function, x, gradient, rng, size, every=True, unit=None):
+def gradient_row(
+    what, tolerance, function, x, gradient, rng, size, every=True, unit=None, dead=False
+):
     """Compare a gradient with differences of a function, each entry by itself.
 
     An entry may deviate by ``tolerance`` of its own size (or of 1e-8 of the largest entry),
@@ -137,6 +139,8 @@ def gradient_row(what, tolerance, function, x, gradient, rng, size, every=True, 
         Whether to visit every entry, or some entries and random directions.
     unit : float, optional
         A factor of all steps; see `finite.probe`.
+    dead : bool
+        True if x may be one that nothing depends on, such as a bias in front of a BatchNorm.
 
     Raises
     ------
@@ -156,7 +160,9 @@ def gradient_row(what, tolerance, function, x, gradient, rng, size, every=True, 
     own, bounds = np.maximum(np.abs(claimed), np.abs(found)), 2 * (doubts + noises)
     largest, terms = max(own.max(), np.abs(gradient).max()), np.abs(function())
     if (own <= bounds).all() and bounds.max() <= 1e-9 * size:
-        if gradient.any() and _still(function, x, rng):  # saturated: nothing moves at all
+        if (
+            gradient.any() and not dead and _still(function, x, rng)
+        ):  # saturated: nothing moves at all
             return Row(what, 1.0, WIDEST, CANNOT_TELL.format(1.0, terms.max(initial=0)))
         return Row(what, 0.0, tolerance)
     if (doubts > np.maximum(0.1 * tolerance * largest, 2 * noises)).any():
