@@ -42,8 +42,9 @@ def split_named(target: str, kind: str) -> tuple[Path, str]:
 
 
 def load_named(
-    target: str, kind: str, fits: Callable[[Any], bool] = callable, code: bytes | None = None
-) -> Any:
+    target: str, kind: str, fits: Callable[[Any], bool] = callable, code: bytes | None = None,
+    alone: bool = False,
+) -> Any:  # fmt: skip
     """Run a Python file and return the object that ``FILE.py:NAME`` names.
 
     The file may import its neighbours: while it runs, its folder is on Python's path, so such
@@ -59,7 +60,9 @@ def load_named(
     fits : callable, (object) -> bool
         Chooses the objects of the file that a message lists. It does not test the one returned.
     code : bytes, optional
-        The content of the file, if it has been read. It is run alone then: without its neighbours.
+        The content of the file, if it has been read: exactly this is run.
+    alone : bool
+        Whether the file may not import its neighbours.
 
     Returns
     -------
@@ -72,7 +75,7 @@ def load_named(
         There is no such file or name, or the file does not run.
     """
     path, names = split_named(target, kind)
-    found = _run(path.resolve(), target, code)
+    found = _run(path.resolve(), target, code, alone)
     if not names:
         held = _held(found, "", fits)
         raise ValueError(f"{target}: expected FILE.py:NAME, where NAME is {kind}; {held}")
@@ -97,17 +100,18 @@ def _held(found, name, fits):
     return f"it holds {', '.join(own[:10])}" if own else "it holds none"
 
 
-def _run(path, target, code):
+def _run(path, target, code, alone):
     """Run a file as a module; return its names and their values."""
     # A dataclass looks its module up in sys.modules. The path as the module's name shadows nothing.
     module = ModuleType(str(path))
     module.__file__ = str(path)
     known, search = set(sys.modules), list(sys.path)
     sys.modules[str(path)] = module
-    if code is None:
+    if not alone:
         sys.path.insert(0, str(path.parent))
     try:
-        exec(compile(code or path.read_bytes(), str(path), "exec"), vars(module))
+        code = path.read_bytes() if code is None else code
+        exec(compile(code, str(path), "exec"), vars(module))
     except (Exception, SystemExit) as error:  # whatever is in the user's file
         message = error.msg if isinstance(error, SyntaxError) else error
         said = " ".join(f"{type(error).__name__}: {message}".split())

@@ -11,7 +11,7 @@ from ..data import Dataset, load_images, mnist
 from ..gan import PRESETS, Config, Trainer, dcgan_name, preset_options
 from ..runs import find_networks
 from ..runs import train as train_run
-from ..runs.folder import COMMAND, CONFIG, read_options
+from ..runs.folder import COMMAND, CONFIG, saved_options
 from ..runs.front import (
     OPTIONS,
     configure,
@@ -26,7 +26,7 @@ from .common import HelpFormatter, add_backend, as_shell
 from .recipes import RECIPES
 
 NO_COMMAND = {"out", "resume", "backend", "preset", "epochs", "lr"}  # not kept for --resume
-DCGAN = {"width": 64, "dropout": 0.0, "upsample": False}  # options of the DCGAN for own images
+DCGAN = ("width", "dropout", "upsample")  # options of the DCGAN for own images
 
 
 def main(argv: list[str], prog: str) -> Trainer:
@@ -171,10 +171,14 @@ def train_from(
     trainer = train_run(
         config, data.images, options.out, steps=options.steps, backend=options.backend,
         resume=options.resume, save_every=options.save_every, labels=data.labels,
-        networks=networks, tell=lambda message: on_stderr(as_shell(message)), command=command,
+        networks=networks, tell=_tell, command=command,
     )  # fmt: skip
     print(f"{options.out}: samples/, samples.gif, losses.png, metrics.csv")
     return trainer
+
+
+def _tell(message):
+    on_stderr(as_shell(message))
 
 
 # ---- where the images come from -------------------------------------------------------------
@@ -209,19 +213,18 @@ def _images(options, networks):
     if not options.images:
         raise ValueError("--images: expected a folder of pictures, or an .npy or .npz file")
     own = {name: getattr(options, name) for name in DCGAN if getattr(options, name) is not None}
-    net = {**DCGAN, **own}
     if options.size and not networks:  # before any picture is decoded
-        dcgan_name(options.size, options.channels or 3, **net)
+        dcgan_name(options.size, options.channels or 3, **own)
     data = load_for(networks, options.images, None, options.size, options.channels)
     H, W, C = data.images.shape[1:]
     dcgan = networks and networks.name.startswith("dcgan-")
-    if own and networks and not (dcgan and networks.name == dcgan_name(H, C, **net)):
+    if own and networks and not (dcgan and networks.name == dcgan_name(H, C, **own)):
         given = ", ".join(f"--{name} {value}" for name, value in own.items())
         raise ValueError(f"{given}: not for --model {networks.name}")
     if not options.condition:
-        unused_labels(data, lambda message: on_stderr(as_shell(message)))
+        unused_labels(data, _tell)
     if not options.model:
-        options.model = dcgan_name(H, C, **net) if own else default_model((H, W, C))
+        options.model = dcgan_name(H, C, **own) if own else default_model((H, W, C))
     return data
 
 
@@ -241,12 +244,11 @@ def _fitting(argv):
     p.add_argument("--out", type=Path)
     p.add_argument("--resume", action="store_true")
     known, _ = p.parse_known_args(argv)
-    if known.resume and known.out and (known.out / CONFIG).exists():
-        name = read_options(known.out).get(COMMAND, {}).get("recipe")
-        if name is not None and name not in RECIPES:
-            raise ValueError(f"{known.out / CONFIG}: damaged: there is no recipe {name!r}")
-        return name or ("images" if known.images else "mnist_mlp")
-    return "images" if known.images else "mnist_mlp"
+    saved = saved_options(known.out, known.resume) if known.out else {}
+    name = saved.get(COMMAND, {}).get("recipe")
+    if name is not None and name not in RECIPES:
+        raise ValueError(f"{known.out / CONFIG}: damaged: there is no recipe {name!r}")
+    return name or ("images" if known.images else "mnist_mlp")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -254,10 +256,9 @@ class _Parser(argparse.ArgumentParser):
 
     def parse_args(self, args=None, namespace=None):
         """Read the command line; options given there override all defaults."""
-        known, given = self.parse_known_args(args)[0], {}
-        if known.resume and (known.out / CONFIG).exists():
-            saved = read_options(known.out)
-            given = saved.pop(COMMAND, {}) | {k: v for k, v in saved.items() if k in OPTIONS}
+        known = self.parse_known_args(args)[0]
+        saved = saved_options(known.out, known.resume)
+        given = saved.pop(COMMAND, {}) | {k: v for k, v in saved.items() if k in OPTIONS}
         if known.preset:
             given |= preset_options(known.preset)
         # argparse sets no default for what is in the namespace already.

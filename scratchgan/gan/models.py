@@ -267,7 +267,9 @@ MODELS = {
 }
 
 
-def dcgan_name(size: int, channels: int, width: int, upsample: bool, dropout: float) -> str:
+def dcgan_name(
+    size: int, channels: int, width: int = 64, upsample: bool = False, dropout: float = 0.0
+) -> str:
     """Return the name of a `dcgan` for `model`, such as ``"dcgan-64x3-w32-up-drop0.3"``.
 
     Raises

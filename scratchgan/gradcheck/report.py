@@ -160,9 +160,8 @@ def gradient_row(
     own, bounds = np.maximum(np.abs(claimed), np.abs(found)), 2 * (doubts + noises)
     largest, terms = max(own.max(), np.abs(gradient).max()), np.abs(function())
     if (own <= bounds).all() and bounds.max() <= 1e-9 * size:
-        if (
-            gradient.any() and not dead and _still(function, x, rng)
-        ):  # saturated: nothing moves at all
+        # Saturated: nothing moves at all, and nobody expects that.
+        if gradient.any() and not dead and _still(function, x, rng):
             return Row(what, 1.0, WIDEST, CANNOT_TELL.format(1.0, terms.max(initial=0)))
         return Row(what, 0.0, tolerance)
     if (doubts > np.maximum(0.1 * tolerance * largest, 2 * noises)).any():

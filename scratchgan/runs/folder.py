@@ -50,11 +50,13 @@ def claim(out: Path, config: dict[str, Any], resume: bool) -> bool:
     if not out.is_dir():
         raise CheckpointError(f"{out}: expected a folder, got a file; choose another `out=`")
     if (out / CHECKPOINT).exists():
+        if resume:
+            return True
         meta = read_checkpoint(out / CHECKPOINT)[1]
-        if not resume and (meta["step"] or meta["config"] != config):
+        if meta["step"] or meta["config"] != config:
             cure = "go on with `resume=True`, or choose another `out=`"
             raise CheckpointError(f"{out / CHECKPOINT}: exists; {cure}")
-        return resume
+        return False
     found = {path.name for path in out.iterdir() if path.name[0] != "."}
     # What a run leaves that was killed before its first checkpoint: nothing that could be lost.
     saved = {name: value for name, value in _options(out / CONFIG).items() if name != COMMAND}
@@ -108,9 +110,7 @@ def begin(out: Path, config: dict[str, Any], command: dict[str, Any] | None) -> 
     command : dict, optional
         What the command line needs to go on with the folder's name alone.
     """
-    for folder in (out, out / SAMPLES):
-        folder.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(folder)
+    _tidy(out)
     write_options(out, config, command)
     _write_text(out / METRICS, ",".join(COLUMNS) + "\n")
 
@@ -130,15 +130,12 @@ def go_back(out: Path, step: int, steps: int, save_every: int) -> None:
         The step of the checkpoint, and the step up to which the run goes on.
     save_every : int
     """
-    (out / SAMPLES).mkdir(exist_ok=True)
-    for folder in (out, out / SAMPLES):
-        remove_leftovers(folder)
+    _tidy(out)
     complete = [line for line in _lines(out / METRICS)[1:] if line.count(",") == len(COLUMNS) - 1]
     kept = [line for line in complete if int(line.partition(",")[0]) <= step]
     _write_text(out / METRICS, "\n".join([",".join(COLUMNS), *kept]) + "\n")
-    if (
-        step < steps and step % save_every
-    ):  # a run without the interruption has no grid of this step
+    # A run without the interruption has no grid of this step.
+    if step < steps and step % save_every:
         (out / SAMPLES / f"{step:08}.png").unlink(missing_ok=True)
 
 
@@ -184,6 +181,18 @@ def read_metrics(out: str | Path) -> np.ndarray:
     rows = [line.split(",") for line in _lines(Path(out) / METRICS)[1:]]
     whole = [tuple(map(float, row)) for row in rows if len(row) == len(COLUMNS)]
     return np.array(whole, [(name, float) for name in COLUMNS])
+
+
+def saved_options(out: str | Path, resume: bool) -> dict[str, Any]:
+    """Return the options of the run that goes on in a folder; none if no run goes on there."""
+    return read_options(out) if resume and (Path(out) / CONFIG).exists() else {}
+
+
+def _tidy(out):
+    """Make the folders of a run, without the half-written files of killed processes."""
+    for folder in (out, out / SAMPLES):
+        folder.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(folder)
 
 
 def _lines(path):

@@ -13,7 +13,7 @@ import numpy as np
 from ..data import Dataset, as_dataset
 from ..gan import Config, dcgan_name, preset_options
 from . import run
-from .folder import CONFIG, read_options
+from .folder import saved_options
 from .networks import Networks, find_networks, networks_for
 from .trained import Run, load
 
@@ -84,9 +84,8 @@ def train(
     data = load_for(networks, images, labels, size, channels)
     networks = networks or find_networks(default_model(data.images.shape[1:]))
     defaults = {} if labels is None else {"condition": CONDITION}
-    if resume and (Path(out) / CONFIG).exists():
-        saved = read_options(out)
-        defaults |= {name: saved[name] for name in OPTIONS if name in saved}
+    saved = saved_options(out, resume)
+    defaults |= {name: saved[name] for name in OPTIONS if name in saved}
     config = configure(data, networks, defaults | _expand(options, preset))
     if progress and not config.condition and not isinstance(images, Dataset):
         unused_labels(data, run.on_stderr)
@@ -123,7 +122,7 @@ def default_model(image_shape: tuple[int, ...]) -> str:
         return "mlp"
     if H != W:
         raise ValueError(f"model: expected one of your own for images of {H}x{W}: not square")
-    return dcgan_name(H, C, 64, upsample=False, dropout=0.0)
+    return dcgan_name(H, C)
 
 
 def unused_labels(data: Dataset, tell: Callable[[str], None]) -> None:

@@ -24,7 +24,7 @@ from ..gan import Model, make_discriminator, model
 from ..layers import Layer
 from ..named import load_named, split_named
 from .checkpoint import CheckpointError
-from .folder import CONFIG, NETWORKS, read_options
+from .folder import NETWORKS, saved_options
 
 OF_A_FILE = re.compile(r"\.py(:|$)")  # what the user writes
 COPIED = re.compile(r"(?P<file>[^/]+\.py):(?P<name>\w+) (?P<checksum>[0-9a-f]{16})")  # config's
@@ -74,9 +74,7 @@ def find_networks(wanted: Any) -> Networks:
         return Networks(wanted, model(wanted))
     path, name = split_named(wanted, "a Model")
     file = path.read_bytes()
-    pair = _pair(wanted)
-    if path.read_bytes() != file:
-        raise ValueError(f"{path}: was changed while it was read")
+    pair = _pair(wanted, file)
     _remember(file)
     return Networks(f"{path.name}:{name} {_checksum(file)[:16]}", _with_shape(pair), file)
 
@@ -95,8 +93,8 @@ def networks_for(wanted: Any, out: str | Path, resume: bool) -> Networks | None:
     -------
     Networks, or None if none are wanted
     """
-    if resume and (Path(out) / CONFIG).exists():
-        saved = read_options(out)["model"]
+    saved = saved_options(out, resume).get("model")
+    if saved:
         return networks_of(saved, out, None if wanted == saved else wanted)
     return None if wanted is None else find_networks(wanted)
 
@@ -122,9 +120,9 @@ def networks_of(saved: str, out: str | Path, given: Any = None) -> Networks:
     if given is not None:
         found = find_networks(given)
         # A file may have been renamed, and networks may be given as objects now, or were then.
-        names = _without_file(found.name), _describe(found.pair)
         as_objects = isinstance(given, Model) and COPIED.fullmatch(saved)
-        if not (as_objects or _without_file(saved) in names):
+        same = _without_file(found.name) == _without_file(saved)
+        if not (same or as_objects or _describe(found.pair) == saved):
             cure = "give them as they were at the training"
             got = f"expected its networks, {saved!r}, got {found.name!r}"
             raise CheckpointError(f"{out}: {got}; {cure}")
@@ -150,7 +148,7 @@ def _kept(path, saved, file, name, checksum):
         cure = f"read it, then name it with `model={path}:{name}`"
         raise CheckpointError(f"{path}: is code that was never used on this machine; {cure}")
     try:  # alone: what lies beside the copy has no checksum
-        return Networks(saved, _with_shape(_pair(f"{path}:{name}", code)), code)
+        return Networks(saved, _with_shape(_pair(f"{path}:{name}", code, alone=True)), code)
     except ValueError as error:
         raise CheckpointError(f"{error}; {cure}") from error
 
@@ -161,8 +159,8 @@ def _without_file(name):
     return copied.group("name", "checksum") if copied else name
 
 
-def _pair(target, code=None):
-    pair = load_named(target, "a Model", lambda found: isinstance(found, Model), code)
+def _pair(target, code, alone=False):
+    pair = load_named(target, "a Model", lambda found: isinstance(found, Model), code, alone)
     if not isinstance(pair, Model):
         raise ValueError(f"{target}: expected a scratchgan.Model, got {pair!r}")
     return pair
