@@ -3,7 +3,8 @@
 from .build import build, make_generator, z_dim
 from .config import Config
 from .discriminator import NORMS, DiscriminatorOptions, make_discriminator
-from .models import MODELS, Model, dcgan, dcgan_name, model
+from .models import MODELS, dcgan, dcgan_name, model
+from .pair import Model
 from .presets import PRESET_FIELDS, PRESETS, Preset, preset_options
 from .source import DataSource, draw_noise
 from .trainer import Step, Trainer, generate

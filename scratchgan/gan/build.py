@@ -10,7 +10,8 @@ from ..layers import ConcatLabels, Embedding, Flatten, Layer, Reshape, ShapeErro
 from ..penalties import Regulariser
 from .config import Config
 from .discriminator import LABEL_WIDTH, DiscriminatorOptions, make_discriminator
-from .models import Model, model
+from .models import model
+from .pair import Model
 from .source import DataSource
 from .trainer import Trainer, with_labels
 
