@@ -10,17 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from .calls import parameters, takes_dy
 from .check import _first_smooth
-from .pair import (
-    FunctionUnderTest,
-    PairUnderTest,
-    first,
-    is_checked,
-    parameters,
-    smallest,
-    takes_dy,
-)
-from .report import KinkError, Report
+from .pair import FunctionUnderTest, PairUnderTest, is_checked, smallest
+from .report import KinkError, Report, first
 
 MOVE = 1e-3  # how far inputs on a kink are moved, relative to each entry
 

@@ -6,14 +6,14 @@ S = <out, dout> is compared with differences of S.
 
 import copy
 from contextlib import suppress
-from inspect import Parameter, Signature, signature
 from itertools import product
 
 import numpy as np
 
 from ..layers.base import Layer
+from .calls import takes_dy
 from .hints import explain
-from .report import FEW, FIRST, KinkError, Row, gradient_row, same_row
+from .report import FEW, FIRST, KinkError, Row, first, gradient_row, same_row
 from .single import LARGE, large_row
 
 SEED = "seed the random numbers inside, or pass the mask as an input;\nnothing more can be checked"
@@ -251,40 +251,6 @@ class FunctionUnderTest(PairUnderTest):
                 row.detail += f"\nhint: {MIXES}"
 
 
-def _signature(function):
-    """Return a function's signature; that of ``f(*args)`` for some functions written in C."""
-    try:
-        return signature(function)
-    except (TypeError, ValueError):
-        return Signature([Parameter("args", Parameter.VAR_POSITIONAL)])
-
-
-def _positional(function):
-    """Return the parameters that a call without keywords fills."""
-    kinds = Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD
-    return [p for p in _signature(function).parameters.values() if p.kind in kinds]
-
-
-def takes_dy(df):
-    """Return True for df(x, dy), False for df(x): the number of parameters without defaults."""
-    return sum(p.default is p.empty for p in _positional(df)) > 1
-
-
-def parameters(word, function, count, wanted):
-    """Return the names of a function's first parameters; refuse what does not take so many."""
-    if not callable(function):
-        raise TypeError(f"{word}: expected a function, got {function!r}")
-    found = _signature(function)
-    try:
-        found.bind(*range(count))
-    except TypeError as error:
-        name = getattr(function, "__name__", word)
-        cure = "; for f(x) and its slope there is check_function" * (word == "backward")
-        raise ValueError(f"{name}{found}: called with {wanted}: {error}{cure}") from None
-    names = [p.name for p in _positional(function)]
-    return [*names[:count], *(f"input {i}" for i in range(len(names), count))]
-
-
 def is_checked(value):
     """Return True for the inputs that have a gradient."""
     return isinstance(value, np.ndarray) and value.dtype == float
@@ -298,11 +264,6 @@ def size_of(a):
 def smallest(a):
     """Return the size of an array's smallest entry that is not 0, at most 1."""
     return np.abs(a[a != 0]).min(initial=1.0)
-
-
-def first(mask):
-    """Return the index of the first True."""
-    return tuple(map(int, np.argwhere(mask)[0]))
 
 
 def _kink(function, x):

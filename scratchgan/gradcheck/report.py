@@ -150,7 +150,7 @@ def gradient_row(
     if np.shape(gradient) != x.shape:
         return Row(what, np.inf, tolerance, f"expected shape {x.shape}, got {np.shape(gradient)}")
     if not np.isfinite(gradient).all():
-        i = tuple(map(int, np.argwhere(~np.isfinite(gradient))[0]))
+        i = first(~np.isfinite(gradient))
         detail = f"first at {i}: got {gradient[i]}\nhint: {guess(gradient, gradient)}"
         return Row(what, np.inf, tolerance, detail)
     found = probe(function, x, gradient, rng, every, tolerance, size, unit)
@@ -221,3 +221,8 @@ def shape_row(what, name, a, like):
     got = f"shape {a.shape}" if isinstance(a, np.ndarray) else type(a)
     error = 0.0 if got == f"shape {like.shape}" else np.inf
     return Row(what, error, ADJOINT, f"{name}: expected an array of shape {like.shape}, got {got}")
+
+
+def first(mask):
+    """Return the index of the first True."""
+    return tuple(map(int, np.argwhere(mask)[0]))

@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 
-from .report import Row
+from .report import Row, first
 
 LARGE = (  # exp overflows beyond 88 in float32, beyond 709 in float64
     ("float32", "float64", 1e2),
@@ -89,7 +89,7 @@ def large_row(results, inputs, tries):
                 got, right = np.asarray(got), np.asarray(right)
                 bad = ~np.isfinite(got) & (np.abs(right) < FITS * np.finfo(dtype).max)
                 if seen and bad.any():
-                    place = tuple(map(int, np.argwhere(bad)[0]))
+                    place = first(bad)
                     values = f"expected {right[place]:.4g} ({wider}), got {got[place]}"
                     where = f"inputs up to {sign * size:g} in {dtype}: {name} at {place}"
                     row.detail = row.detail or f"{where}: {values}\n{CURE.format(dtype)}"
