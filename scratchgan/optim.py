@@ -263,6 +263,7 @@ def _length(schedule, steps):
     return checked(lambda n: 0 <= n < math.inf, schedule, "0 <= steps < inf", steps=steps)
 
 
+SCHEDULES = {"constant": lambda lr, steps: lr, "cosine": cosine, "linear": linear}
 OPTIMISERS = {"adam": Adam, "rmsprop": RMSprop, "sgd": SGD}
 
 

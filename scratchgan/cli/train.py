@@ -8,7 +8,10 @@ from ..gan import Trainer, dcgan_name
 from ..runs import find_networks
 from ..runs import train as train_run
 from ..runs.folder import COMMAND, CONFIG, saved_options
-from ..runs.front import OPTIONS, configure, default_model, load_for, steps_of, unused_labels
+
+from ..runs.front import (  # isort: skip
+    OPTIONS, configure, default_model, load_for, scheduled, steps_of, unused_labels,
+)  # fmt: skip
 from ..runs.networks import Networks, networks_for
 from ..runs.run import on_stderr
 from .common import as_shell
@@ -96,6 +99,7 @@ def train_from(
     config = configure(data, networks, {name: getattr(options, name) for name in OPTIONS})
     if options.epochs:
         options.steps = steps_of(options.epochs, data, config)
+    config = scheduled(config, options.steps)
     command = {k: v for k, v in vars(options).items() if k not in {*OPTIONS, *NO_COMMAND}}
     trainer = train_run(
         config, data.images, options.out, steps=options.steps, backend=options.backend,

@@ -54,13 +54,15 @@ def build(
     D = make_discriminator(pair.discriminator, ask).initialize(d_rng, ops, config.dtype)
     _try(G, D, config, pair, images.shape[1:], ask)
 
-    def optimiser(name, network, lr, **options):
+    def optimiser(name, network, lr, per_step=1, **options):
         if name == "adam":
             options |= {"beta1": config.beta1, "beta2": config.beta2}
+        lr = optim.SCHEDULES[config.schedule](lr, per_step * config.schedule_steps)
         return optim.by_name(name, network, lr=lr, **options)
 
+    clip = {"clip_weights": config.clip_weights}
     g_optimiser = optimiser(config.g_optimiser, G, config.g_lr)
-    d_optimiser = optimiser(config.d_optimiser, D, config.d_lr, clip_weights=config.clip_weights)
+    d_optimiser = optimiser(config.d_optimiser, D, config.d_lr, config.d_steps, **clip)
     average = optim.EMA(G, config.ema) if config.ema else None
     penalty = config.penalty, config.penalty_weight, config.penalty_every
     # Last, because the images may take all memory of the device that is left.
@@ -134,6 +136,9 @@ def _check(config, images, labels, pair):
         raise ValueError(f"batch_size {config.batch_size} must be divisible by pack {config.pack}")
     if config.penalty == "none" and (config.penalty_weight or config.penalty_every != 1):
         raise ValueError("penalty_weight and penalty_every: expected a penalty, too, got 'none'")
+    if (config.schedule == "constant") != (config.schedule_steps == 0):
+        given = f"{config.schedule!r} and {config.schedule_steps} steps"
+        raise ValueError(f"schedule: expected a schedule with its steps, or neither, got {given}")
     std, steps = config.instance_noise, config.instance_noise_steps
     if std < 0 or steps < 0:
         raise ValueError(f"instance_noise: expected 0 or more, got std {std}, steps {steps}")

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import numpy as np
 
 from ..losses import ADVERSARIAL
-from ..optim import OPTIMISERS
+from ..optim import OPTIMISERS, SCHEDULES
 from ..penalties import PENALTIES
 from .discriminator import CONDITIONS, NORMS
 
@@ -77,6 +77,12 @@ class Config:
     d_optimiser: str = _training("adam", "optimiser of D", choices=OPTIMISERS, preset=True)
     g_lr: float = _training(2e-4, "learning rate of G", preset=True)
     d_lr: float = _training(2e-4, "learning rate of D", preset=True)
+    schedule: str = _training(
+        "constant", "how both learning rates fall to 0, if they do", choices=SCHEDULES, preset=True
+    )
+    schedule_steps: int = _training(
+        0, "steps until they are 0; with a schedule, as many as the training has", least=0
+    )
     beta1: float = _training(0.5, "decay rate of Adam's mean gradient", preset=True)
     beta2: float = _training(0.999, "decay rate of Adam's mean squared gradient", preset=True)
     d_steps: int = _training(1, "train D this often for each step of G", least=1, preset=True)

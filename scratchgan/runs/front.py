@@ -3,7 +3,7 @@
 import difflib
 import zlib
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,7 @@ def train(
         unused_labels(data, run.on_stderr)
     if epochs:
         steps = steps_of(epochs, data, config)
+    config = scheduled(config, steps)
     run.train(
         config, data.images, out, steps=steps, backend=backend, resume=resume,
         save_every=save_every, labels=data.labels, networks=networks, progress=progress,
@@ -136,6 +137,12 @@ def steps_of(epochs: int, data: Dataset, config: Config) -> int:
     """Return the number of training steps in so many passes over the images."""
     batches = epochs * (len(data.images) // config.batch_size)
     return -(-batches // config.d_steps)  # rounded up: a step takes d_steps batches
+
+
+def scheduled(config: Config, steps: int) -> Config:
+    """Return the configuration with the end of its schedule: the last step, if it says no other."""
+    ends = config.schedule == "constant" or config.schedule_steps
+    return config if ends else replace(config, schedule_steps=steps)
 
 
 def configure(data: Dataset, networks: Networks, options: dict[str, Any]) -> Config:

@@ -160,6 +160,16 @@ def missing_bound(config: Config) -> str | None:
     )
 
 
+def rates_at_zero(config: Config, steps: int) -> str | None:
+    """Return a warning if the learning rates reach 0 before the last step, else None."""
+    if config.schedule == "constant" or config.schedule_steps >= steps:
+        return None
+    return (
+        f"the learning rates are 0 from step {config.schedule_steps} on, and nothing is learned "
+        "after it; a new run with more `steps=`, or with `schedule=constant`, can learn more"
+    )
+
+
 def unused_classes(labels: np.ndarray | None, classes: int) -> str | None:
     """Return a warning if not every class has an image, else None.
 

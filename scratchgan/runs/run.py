@@ -19,7 +19,7 @@ from ..gan import Config, Trainer, build, draw_noise, generate
 from ..layers import Layer
 from . import checkpoint, folder
 from .checkpoint import CHECKPOINT
-from .monitor import Monitor, missing_bound, spread, unused_classes
+from .monitor import Monitor, missing_bound, rates_at_zero, spread, unused_classes
 from .networks import Networks, networks_of
 from .steps import stepper_for
 from .stopping import asked_to_stop
@@ -140,6 +140,7 @@ class _Run:
         if not done:
             self.save()
         self.warn(missing_bound(self.config))
+        self.warn(rates_at_zero(self.config, steps))
         stepper = stepper_for(trainer)
         bar = tqdm(
             total=steps * size, initial=done * size, unit="img", unit_scale=True,

@@ -329,3 +329,26 @@ def test_progress_can_be_silent(tmp_path, capsys):
 def test_a_diverging_run_is_an_error_in_python_too(tmp_path):
     with np.errstate(all="ignore"), pytest.raises(DivergenceError):
         trained(tmp_path, steps=300, g_optimiser="sgd", d_optimiser="sgd", lr=1e30)
+
+
+def test_a_schedule_ends_with_the_training_unless_told_otherwise(tmp_path, capsys):
+    run = trained(tmp_path / "a", schedule="cosine", g_lr=0.5, d_steps=2)
+    assert run.config.schedule_steps == QUICK["steps"]
+    assert trained(tmp_path / "b", schedule="cosine", schedule_steps=9).config.schedule_steps == 9
+    assert trained(tmp_path / "c", epochs=3).config.schedule_steps == 0
+    trainer = sg.gan.build(run.config, IMAGES, "numpy", networks=PAIR)
+    for _ in range(2):
+        trainer.step()
+    g, d = trainer.g_optimiser, trainer.d_optimiser
+    assert (g.t, d.t) == (2, 4)
+    assert g.lr(g.t) == pytest.approx(0.25) and d.lr(d.t) == pytest.approx(run.config.d_lr / 2)
+    capsys.readouterr()
+    longer = trained(tmp_path / "a", schedule="cosine", steps=6, resume=True, g_lr=0.5, d_steps=2)
+    assert "learning rates are 0 from step 4 on" in capsys.readouterr().err
+    assert np.array_equal(longer.generator.theta, run.generator.theta)
+
+
+def test_a_schedule_without_its_steps_is_refused():
+    config = sg.gan.Config("random", schedule="cosine")
+    with pytest.raises(ValueError, match="expected a schedule with its steps, or neither"):
+        sg.gan.build(config, IMAGES, "numpy", networks=PAIR)

@@ -6,6 +6,7 @@ more, by the last version before the package was rearranged (NumPy backend, floa
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -32,10 +33,12 @@ def test_a_run_of_an_older_version_goes_on(name, tmp_path):
     )  # fmt: skip
     found, about = read_checkpoint(path)
     wanted, wanted_about = read_checkpoint(FOLDER / f"{name}-48.safetensors")
+    # The options that were new since then have their defaults.
+    wanted_about["config"] = asdict(Config(**wanted_about["config"]))
     assert about == wanted_about  # counters, the state of every random generator, the configuration
     assert found.keys() == wanted.keys()
     if made_with() == json.loads((FOLDER / "made_with.json").read_text()):
-        assert path.read_bytes() == (FOLDER / f"{name}-48.safetensors").read_bytes()
+        assert all(found[key].tobytes() == wanted[key].tobytes() for key in wanted)
     for key, array in wanted.items():  # another BLAS rounds in another way
         np.testing.assert_allclose(found[key], array, rtol=1e-8, atol=1e-11, err_msg=key)
 
