@@ -13,7 +13,7 @@ LAYERS = [
     *("Dense", "Conv2D", "ConvTranspose2D", "BatchNorm", "LayerNorm", "Dropout", "LeakyReLU"),
     *("ReLU", "Tanh", "Sigmoid", "Softplus", "Flatten", "Reshape", "UpSample2D"),
     *("Sequential", "Residual", "Embedding", "ConcatLabels", "Projection"),
-    *("SpectralNorm", "Pack", "MinibatchStd", "GaussianNoise"),
+    *("SpectralNorm", "Pack", "MinibatchStd", "GaussianNoise", "Augment"),
 ]
 MODULES = [
     *("losses", "penalties", "optim", "gradcheck", "data", "gan", "metrics", "plots", "runs")

@@ -40,7 +40,8 @@ def build(
     pair = networks or model(config.model)
     ask = DiscriminatorOptions(
         norm=config.d_norm, pack=config.pack, minibatch_std=config.minibatch_std,
-        noise=config.instance_noise, condition=config.condition, classes=config.classes,
+        noise=config.instance_noise, augment=config.augment, condition=config.condition,
+        classes=config.classes,
     )  # fmt: skip
     labels = np.asarray(labels) if config.condition and labels is not None else None
     _check(config, images, labels, pair)

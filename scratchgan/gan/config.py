@@ -10,7 +10,7 @@ import numpy as np
 from ..losses import ADVERSARIAL
 from ..optim import OPTIMISERS, SCHEDULES
 from ..penalties import PENALTIES
-from .discriminator import CONDITIONS, NORMS
+from .discriminator import AUGMENTATIONS, CONDITIONS, NORMS
 
 
 def option(
@@ -97,6 +97,10 @@ class Config:
     minibatch_std: bool = _cure(False, "show D how much a batch varies", preset=True)
     instance_noise: float = _cure(0.0, "add noise of this standard deviation to all D sees")
     instance_noise_steps: int = _cure(0, "lower that noise to 0 in this many steps; 0: keep it")
+    augment: str = _cure(
+        "none", "change all images that D sees, at random: for few images",
+        choices=["none", *AUGMENTATIONS],
+    )  # fmt: skip
     noise: str = _game("normal", "draw z from N(0, 1) or U(-1, 1)", choices=["normal", "uniform"])
     l2_generator: float = _training(0.0, "L2 penalty on G's weights")
     ema: float = _training(0.0, "draw samples from a running mean of G's weights; 0: do not")

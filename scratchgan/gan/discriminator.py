@@ -29,13 +29,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 from ..layers import (  # isort: skip
-    BatchNorm, ConcatLabels, Embedding, Flatten, GaussianNoise, Layer, LayerNorm, LinearMap,
-    MinibatchStd, Pack, Projection, Reshape, Sequential, SpectralNorm,
+    Augment, BatchNorm, ConcatLabels, Embedding, Flatten, GaussianNoise, Layer, LayerNorm,
+    LinearMap, MinibatchStd, Pack, Projection, Reshape, Sequential, SpectralNorm,
 )  # fmt: skip
 from ..layers.init import normal
 
 NORMS = ("model", "layer", "spectral", "none")
 CONDITIONS = ("concat", "projection", "classifier")
+AUGMENTATIONS = (
+    "translation", "cutout", "translation+cutout", "colour", "colour+translation",
+    "colour+cutout", "colour+translation+cutout",
+)  # fmt: skip
 LABEL_WIDTH = 10  # numbers in the embedding of a label that is part of a network's input
 
 
@@ -54,6 +58,8 @@ class DiscriminatorOptions:
         Show D's last layer how much the batch varies: see `MinibatchStd`.
     noise : float
         Standard deviation of the `GaussianNoise` on D's input; 0 for none.
+    augment : str
+        The `Augment` of D's input, such as "translation+cutout"; "none" for none.
     condition : {None, "concat", "projection", "classifier"}
         How D gets the labels.
     classes : int
@@ -69,6 +75,7 @@ class DiscriminatorOptions:
     pack: int = 1
     minibatch_std: bool = False
     noise: float = 0.0
+    augment: str = "none"
     condition: str | None = None
     classes: int = 0
 
@@ -82,6 +89,15 @@ class DiscriminatorOptions:
             raise ValueError(f"pack: expected 1 or more, got {self.pack}")
         if self.pack > 1 and self.condition:
             raise ValueError(f"pack: expected 1 with a condition, got {self.pack}: it has no label")
+        if self.augment != "none" and self.condition == "concat":
+            cure = "take the condition projection or classifier"
+            raise ValueError(f"augment: expected none with condition 'concat'; {cure}")
+
+    @property
+    def changes(self) -> list[Layer]:
+        """The layers before all others, which change what D sees at random: none to two."""
+        augment = [] if self.augment == "none" else [Augment(self.augment)]
+        return [*augment, *([GaussianNoise(self.noise)] if self.noise else [])]
 
     # ---- for the list of layers, from first to last ------------------------------------------
 
@@ -163,9 +179,8 @@ class DiscriminatorOptions:
         w = _weights(last[0])
         if w is None or w.shape[-1] != self.outputs:
             raise ValueError(f"last: expected a layer with {self.outputs} outputs, got {last[0]}")
-        noise = [GaussianNoise(self.noise)] if self.noise else []
         pack = [Pack(self.pack)] if self.pack > 1 else []
-        body, head = [*noise, *pack, *map(self.weights, layers)], [*map(self.weights, last)]
+        body, head = [*self.changes, *pack, *map(self.weights, layers)], [*map(self.weights, last)]
         if self.condition == "projection":
             *kernel, C, _ = w.shape
             F = math.prod(kernel) * C  # a convolution looks at the whole image, (KH, KW, C)
@@ -203,9 +218,9 @@ def make_discriminator(discriminator: Callable, ask: DiscriminatorOptions = PLAI
     Parameters
     ----------
     discriminator : callable, (ask) -> Layer, or () -> Layer
-        Without a parameter called ``ask``, the function allows the options ``noise``, ``norm`` (if
-        the network has no BatchNorm) and condition "projection". Its last layer with weights then
-        gives the logit, and all layers before it give the features.
+        Without a parameter called ``ask``, the function allows the options ``noise``, ``augment``,
+        ``norm`` (if the network has no BatchNorm) and condition "projection". Its last layer with
+        weights then gives the logit, and all layers before it give the features.
     ask : DiscriminatorOptions
 
     Returns
@@ -220,9 +235,10 @@ def make_discriminator(discriminator: Callable, ask: DiscriminatorOptions = PLAI
     """
     if "ask" in inspect.signature(discriminator).parameters:
         return discriminator(ask=ask)
-    network, simple = discriminator(), replace(PLAIN, noise=ask.noise, classes=ask.classes)
+    simple = replace(PLAIN, noise=ask.noise, augment=ask.augment, classes=ask.classes)
+    network = discriminator()
     if ask == simple:
-        return Sequential(GaussianNoise(ask.noise), network) if ask.noise else network
+        return Sequential(*ask.changes, network) if ask.changes else network
     layers = network.layers if isinstance(network, Sequential) else ()
     heads = [i for i, layer in enumerate(layers) if _weights(layer) is not None]
     condition = None if ask.condition == "projection" else ask.condition

@@ -2,6 +2,7 @@
 
 from . import init
 from .activation import LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
+from .augment import Augment
 from .base import Elementwise, Layer, LinearMap, Param, ShapeError
 from .batchwise import MinibatchStd, Pack
 from .compose import Residual, Sequential
@@ -15,8 +16,9 @@ from .shape import Dropout, Flatten, Reshape, UpSample2D
 from .spectral import SpectralNorm
 
 __all__ = [
-    "BatchNorm", "ConcatLabels", "Conv2D", "ConvTranspose2D", "Dense", "Dropout", "Elementwise",
-    "Embedding", "Flatten", "GaussianNoise", "Layer", "LayerNorm", "LeakyReLU", "LinearMap",
-    "MinibatchStd", "Pack", "Param", "Projection", "ReLU", "Reshape", "Residual", "Sequential",
-    "ShapeError", "Sigmoid", "Softplus", "SpectralNorm", "Tanh", "UpSample2D", "init",
+    "Augment", "BatchNorm", "ConcatLabels", "Conv2D", "ConvTranspose2D", "Dense", "Dropout",
+    "Elementwise", "Embedding", "Flatten", "GaussianNoise", "Layer", "LayerNorm", "LeakyReLU",
+    "LinearMap", "MinibatchStd", "Pack", "Param", "Projection", "ReLU", "Reshape", "Residual",
+    "Sequential", "ShapeError", "Sigmoid", "Softplus", "SpectralNorm", "Tanh", "UpSample2D",
+    "init",
 ]  # fmt: skip

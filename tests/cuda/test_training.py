@@ -23,6 +23,10 @@ RUNS += [("mlp-small", {"condition": way, "classes": 5}) for way in ("concat", "
 RUNS += [("mlp-small", {"condition": "classifier", "classes": 5})]
 RUNS += [
     ("mlp-small", {"instance_noise": 0.3, "instance_noise_steps": 5}),
+    (
+        "mlp-small",
+        {"augment": "colour+translation+cutout", "schedule": "cosine", "schedule_steps": 9},
+    ),
     ("mlp-small", {"l2_generator": 1e-3, "noise": "uniform", "g_optimiser": "sgd"}),
     ("mlp-small", {"minibatch_std": True, "d_norm": "layer", "ema": 0.99}),
 ]

@@ -9,6 +9,7 @@ from scratchgan import gradcheck
 from scratchgan.gan import MODELS, NORMS, Config, Model, build, make_discriminator, model
 from scratchgan.gan.discriminator import PLAIN, DiscriminatorOptions
 from scratchgan.layers import (
+    Augment,
     BatchNorm,
     Conv2D,
     Dense,
@@ -243,9 +244,18 @@ def test_noise_comes_first():
     np.testing.assert_array_equal(*(network.forward(x, train=False)[0] for _ in range(2)))
 
 
+@pytest.mark.parametrize("function", [bare, MODELS["dcgan28"].discriminator])
+def test_images_are_changed_before_the_noise_comes(function):
+    ask = DiscriminatorOptions(augment="translation+cutout", noise=0.3)
+    first = make_discriminator(function, ask).layers[:2]
+    assert [type(layer) for layer in first] == [Augment, GaussianNoise]
+    assert first[0].kinds == "translation+cutout"
+
+
 @pytest.mark.parametrize("norm", NORMS)
 def test_everything_at_once_is_differentiated_right(norm):
-    network = made("dcgan-16x1-w2", norm=norm, pack=2, minibatch_std=True, noise=0.1)
+    options = {"minibatch_std": True, "noise": 0.1, "augment": "translation"}
+    network = made("dcgan-16x1-w2", norm=norm, pack=2, **options)
     report = gradcheck.check(network, (12, *SHAPE))  # of few packs the deviation is all kinks
     assert report.passed, str(report)
 
@@ -253,6 +263,10 @@ def test_everything_at_once_is_differentiated_right(norm):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (
+            {"augment": "cutout", "condition": "concat", "classes": 2},
+            "augment: expected none with condition 'concat'; take the condition projection or ",
+        ),
         ({"norm": "group"}, "norm: expected one of model, layer, spectral, none, got 'group'"),
         (
             {"condition": "sum"},
