@@ -83,7 +83,7 @@ class Augment(Layer):
     def shift(self, xp, size, u):
         """Return the places along an axis (1, size), and how far each image moves there (N, 1)."""
         far = math.ceil(size * SHIFT) if self.translation else 0
-        return xp.arange(size)[None], (xp.floor(u * (2 * far + 1)) - far).astype(np.int64)[:, None]
+        return xp.arange(size)[None], (u * (2 * far + 1)).astype(np.int64)[:, None] - far
 
     def A(self, x, cache):  # noqa: N802, the letter of the formulas
         """A x = k shift(contrast(saturation(x)))."""
