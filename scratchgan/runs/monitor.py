@@ -35,8 +35,9 @@ class Monitor:
         The networks, by name, before the steps that are watched.
     """
 
-    WON_FOR = 500  # steps that D must be sure of every image, before the warning that it has won
-    SURE = 0.98  # D(x) of a D that is sure; its D(G(z)) is 1 - SURE
+    WON_FOR = 500  # steps over which D(x) and D(G(z)) are averaged, to tell whether D has won
+    LEAD = 0.6  # D(x) - D(G(z)) of a D that has won; of ordinary runs, 0.3 at most
+    SLACK = 0.1  # how much smaller the lead must become before D counts as beaten again
     EXPLODED = 1e4  # a loss; the largest of any ordinary run that we measured was 26
     GROWN = 10  # times the weights' size at the start; of ordinary runs, 2 at most
     SMALL = 0.1  # a size of weights from which they may grow as they like
@@ -50,7 +51,7 @@ class Monitor:
     ):
         self.real_spread, self.smooth, self.networks = real_spread, smooth, networks or {}
         self.start = {name: max(size, self.SMALL) for name, size in self._sizes().items()}
-        self.won_since = math.inf  # the step at which D became sure of every image
+        self.judged: list[tuple[int, float, float]] = []  # step, D(x), D(G(z)); the last WON_FOR
         self.was_large = False  # a loss was above EXPLODED when it was last looked at
         self.present: set[str] = set()  # troubles that have been reported and have not passed
         # The time of the last look at the cores, and how long each thread had waited by then:
@@ -88,15 +89,21 @@ class Monitor:
         return {name: math.sqrt(float(t @ t) / max(t.size, 1)) for name, t in theta.items()}
 
     def watch_probabilities(self, step: int, d_real: float, d_fake: float) -> str | None:
-        """Return a warning if D has been sure of every image for a while, else None."""
-        sure = d_real >= self.SURE * (1 - self.smooth) and d_fake <= 1 - self.SURE
-        self.won_since = min(self.won_since, step) if sure else math.inf
+        """Return a warning if D has told real from generated images for a while, else None."""
+        self.judged.append((step, d_real / (1 - self.smooth), d_fake))
+        self.judged = [row for row in self.judged if row[0] >= step - self.WON_FOR]
+        since, *_ = self.judged[0]
+        _, real, fake = (
+            sum(column) / len(self.judged) for column in zip(*self.judged, strict=True)
+        )
+        lead = self.LEAD - self.SLACK * ("won" in self.present)
         return self._once(
             "won",
-            step - self.won_since >= self.WON_FOR,
-            f"step {step}: the discriminator has won: D(x) = {d_real:.3f}, D(G(z)) = {d_fake:.3f} "
-            f"since step {self.won_since}; the generator has little left to learn from. "
-            "A smaller `d_lr=` or another `loss=` may help",
+            step - since >= self.WON_FOR and real - fake >= lead,
+            f"step {step}: the discriminator has won: since step {since}, D(x) = {real:.3f} and "
+            f"D(G(z)) = {fake:.3f} on average; the generator has little left to learn from. "
+            "Try `penalty=r1` with `d_norm=none`, `d_norm=spectral`, `instance_noise=0.1`, a "
+            "smaller `d_lr=`, or, for few images, `augment=translation`",
         )
 
     def watch_samples(self, step: int, images: np.ndarray) -> str | None:

@@ -1,20 +1,19 @@
 import math
+import re
+from dataclasses import fields
 
 import numpy as np
 import pytest
 
-from scratchgan.gan import PRESETS, preset_options
+from scratchgan.gan import PRESETS, Config, preset_options
 from scratchgan.runs import DivergenceError, Monitor
 from scratchgan.runs.monitor import missing_bound, spread, unused_classes, waited_for_cores
 
 from ..gan.tiny import install, random_images, tiny_config, tiny_trainer
 
-SURE = {"d_real": 0.999, "d_fake": 0.001}
-UNSURE = [{"d_real": 0.9, "d_fake": 0.001}, {"d_real": 0.999, "d_fake": 0.1}]
 
-
-def monitor():
-    return Monitor(spread(random_images(50)))
+def monitor(**options):
+    return Monitor(spread(random_images(50)), **options)
 
 
 # ---- numbers that are none -------------------------------------------------------------------
@@ -168,44 +167,55 @@ def test_classes_without_an_image_are_said(labels, classes, said):
 
 # ---- the discriminator has won ---------------------------------------------------------------
 
+WON, EVEN = {"d_real": 0.92, "d_fake": 0.2}, {"d_real": 0.55, "d_fake": 0.45}
+
 
 def warned(watching, steps, d_real, d_fake):
     """The steps at which a warning came."""
     return [s for s in steps if watching.watch_probabilities(s, d_real, d_fake)]
 
 
-def test_a_discriminator_that_stays_sure_is_reported_once():
-    watching = monitor()
-    assert warned(watching, range(100, 3000, 10), **SURE) == [100 + Monitor.WON_FOR]
+@pytest.mark.parametrize("won", [WON, {"d_real": 0.999, "d_fake": 0.001}])
+def test_a_discriminator_that_stays_ahead_is_reported_once(won):
+    assert warned(monitor(), range(100, 3000, 10), **won) == [100 + Monitor.WON_FOR]
 
 
 def test_the_warning_says_what_was_seen_and_what_to_do():
     watching = monitor()
-    watching.watch_probabilities(40, **SURE)
-    message = watching.watch_probabilities(40 + Monitor.WON_FOR, **SURE)
-    for part in ("step 540", "since step 40", "0.999", "0.001", "`d_lr=`", "`loss=`"):
-        assert part in message
+    watching.watch_probabilities(40, **WON)
+    message = watching.watch_probabilities(40 + Monitor.WON_FOR, **WON)
+    assert all(part in message for part in ("step 540", "since step 40", "0.920", "0.200"))
+    options = dict(re.findall(r"`(\w+)=([\w.]*)`", message))
+    assert options.pop("d_lr") == ""
+    kinds = {f.name: type(f.default) for f in fields(Config)}
+    for name, value in options.items():  # each exists, and takes the value that is named
+        assert getattr(Config("random", **{name: kinds[name](value)}), name) == kinds[name](value)
+    assert len(options) >= 4
 
 
-@pytest.mark.parametrize("unsure", UNSURE)
-def test_a_moment_of_doubt_starts_the_count_again(unsure):
+def test_one_batch_does_not_decide():
+    watching, steps = monitor(), range(0, 2000, 10)
+    rows = [WON if step % 1000 else EVEN for step in steps]
+    told = [watching.watch_probabilities(s, **row) for s, row in zip(steps, rows, strict=True)]
+    assert [s for s, said in zip(steps, told, strict=True) if said] == [500]
+
+
+def test_it_is_said_again_only_after_a_recovery():
     watching = monitor()
-    assert warned(watching, range(0, 500, 10), **SURE) == []
-    assert warned(watching, [500], **unsure) == []
-    assert warned(watching, range(510, 2000, 10), **SURE) == [1010]
+    assert warned(watching, range(0, 1000, 10), **WON) == [500]
+    assert warned(watching, range(1000, 2000, 10), 0.78, 0.23) == []  # hardly better
+    assert warned(watching, range(2000, 3000, 10), **EVEN) == []
+    assert len(warned(watching, range(3000, 5000, 10), **WON)) == 1
 
 
-@pytest.mark.parametrize("unsure", UNSURE)
-def test_it_is_said_again_only_after_a_recovery(unsure):
-    watching = monitor()
-    assert warned(watching, range(0, 1000, 10), **SURE) == [500]
-    assert warned(watching, [1000], **unsure) == []
-    assert warned(watching, range(1010, 3000, 10), **SURE) == [1510]
+@pytest.mark.parametrize("even", [EVEN, {"d_real": 0.7, "d_fake": 0.3}, {"d_real": 1, "d_fake": 1}])
+def test_a_discriminator_in_doubt_is_never_reported(even):
+    assert warned(monitor(), range(0, 5000, 10), **even) == []
 
 
-def test_a_discriminator_in_doubt_is_never_reported():
-    for unsure in (*UNSURE, {"d_real": 0.5, "d_fake": 0.5}):
-        assert warned(monitor(), range(0, 5000, 10), **unsure) == []
+def test_with_smooth_labels_less_is_sure():
+    assert warned(monitor(smooth=0.3), range(0, 600, 10), 0.6, 0.2) == [500]
+    assert warned(monitor(), range(0, 600, 10), 0.6, 0.2) == []
 
 
 # ---- the samples have collapsed --------------------------------------------------------------

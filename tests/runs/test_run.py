@@ -373,7 +373,7 @@ def test_collapsed_samples_are_reported(tmp_path, no_pictures, capsys, monkeypat
 
 def test_a_discriminator_that_has_won_is_reported(tmp_path, no_pictures, capsys, monkeypatch):
     monkeypatch.setattr(Monitor, "WON_FOR", 20)
-    monkeypatch.setattr(Monitor, "SURE", 0.5)  # any discriminator better than chance
+    monkeypatch.setattr(Monitor, "LEAD", 0.01)  # any discriminator better than chance
     alike = np.full((40, 6, 6, 1), 255, np.uint8)  # easy to tell from what noise makes
     run(tmp_path, 60, alike, g_optimiser="sgd", g_lr=0.0, d_lr=0.01)
     found = [line for line in warnings(capsys) if "has won" in line]
