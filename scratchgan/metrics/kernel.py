@@ -29,7 +29,7 @@ def kid(real: np.ndarray, fake: np.ndarray) -> tuple[float, float]:
               + 2/(N (N-1)) E r_xx^2 + 2/(M (M-1)) E r_yy^2 + 4/(N M) E r_xy^2.
 
     The first line vanishes where the distributions are equal; then the second line is all. Each
-    term is estimated without bias.
+    term is estimated without bias, and the result is not let below half of the second line.
 
     Parameters
     ----------
@@ -65,9 +65,11 @@ def kid(real: np.ndarray, fake: np.ndarray) -> tuple[float, float]:
     # xx / (N - 2) is a(x) and xy / M is b(x), each plus a number and the mean of its row's rests.
     first_x = np.var(xx / (N - 2) - xy / M, ddof=1) - r_xx / (N - 2) - r_xy / M
     first_y = np.var(yy / (M - 2) - yx / N, ddof=1) - r_yy / (M - 2) - r_xy / N
-    first = 4 / N * max(first_x, 0) + 4 / M * max(first_y, 0)
+    first = 4 / N * first_x + 4 / M * first_y
     second = 2 / (N * (N - 1)) * r_xx + 2 / (M * (M - 1)) * r_yy + 4 / (N * M) * r_xy
-    return float(value), float(np.sqrt(first + second))
+    # Near 0, the estimate of the first line may well be negative. To cut it off at 0 makes the mean
+    # standard error of equal distributions 16 % too large, to leave it as it is 20 % too small.
+    return float(value), float(np.sqrt(max(first + second, second / 2)))
 
 
 def _sums(x, y, middle):

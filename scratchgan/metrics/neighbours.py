@@ -112,9 +112,7 @@ def balls(real: np.ndarray, fake: np.ndarray, *ks: int) -> list[Balls]:
     return found
 
 
-def nearest(
-    points: np.ndarray, of: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def nearest(points: np.ndarray, of: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Find the nearest neighbour of each sample, in another set or among the others of its own.
 
     Parameters
