@@ -112,14 +112,21 @@ def balls(real: np.ndarray, fake: np.ndarray, *ks: int) -> list[Balls]:
     return found
 
 
-def nearest(points: np.ndarray, of: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Find the nearest neighbour of each sample, in another set or among the others of its own.
+def nearest(
+    points: np.ndarray, of: np.ndarray, own: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the nearest neighbour of each sample in a set, such as the training images.
+
+    A generator that copies is nearer to the training images than held-out real ones are: compare
+    the distances of both. Meehan et al., 2020, section 3.
 
     Parameters
     ----------
     points : array (M, F)
-    of : array (N, F), optional
-        The set that is searched. Default: ``points``, but no sample is its own neighbour.
+    of : array (N, F)
+        The set that is searched.
+    own : integer array (M,), optional
+        If the points are in the set themselves: their rows, which are left out in turn.
 
     Returns
     -------
@@ -127,13 +134,12 @@ def nearest(points: np.ndarray, of: np.ndarray | None = None) -> tuple[np.ndarra
     index : integer array (M,)
         The neighbour's row.
     """
-    own = of is None
-    of, points = _centred(points if own else of, points)
+    of, points = _centred(of, points)
     distance, index = np.empty(len(points)), np.empty(len(points), int)
     for rows, d in _squared_distances(points, of):  # (rows, N)
         i = np.arange(len(d))
-        if own:
-            d[i, rows.start + i] = np.inf
+        if own is not None:
+            d[i, own[rows]] = np.inf
         index[rows] = d.argmin(1)
         distance[rows] = np.sqrt(d[i, index[rows]])
     return distance, index
