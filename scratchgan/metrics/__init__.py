@@ -1,6 +1,6 @@
 """Scores of generated samples."""
 
-from .classifier import (
+from .classifier import (  # isort: skip
     digit_classifier, embed, fit_classifier, image_classifier, predict, predict_from,
 )  # fmt: skip
 from .features import frechet_distance
@@ -11,6 +11,6 @@ from .neighbours import Balls, balls, density_coverage, nearest, precision_recal
 
 __all__ = [
     "Balls", "ModeCount", "balls", "bootstrap", "count_classes", "count_modes", "density_coverage",
-    "digit_classifier", "embed", "fit_classifier", "frechet_distance", "image_classifier", "kid", "nearest",
-    "precision_recall", "predict", "predict_from",
+    "digit_classifier", "embed", "fit_classifier", "frechet_distance", "image_classifier", "kid",
+    "nearest", "precision_recall", "predict", "predict_from",
 ]  # fmt: skip

@@ -83,7 +83,7 @@ def class_judge(data: Dataset, width: int) -> Judge:
     test, train = np.sort(order[:held]), np.sort(order[held : held + most])
     classes = int(labels.max()) + 1
     network = metrics.image_classifier(images.shape[1:], classes, width).initialize(0)
-    crc = zlib.crc32(np.ascontiguousarray(labels), zlib.crc32(np.ascontiguousarray(images)))
+    crc = zlib.crc32(labels.tobytes(), zlib.crc32(np.ascontiguousarray(images).data))
     about = json.dumps(
         {"recipe": VERSION, "width": width, "shape": images.shape, "images": f"{crc:08x}"}
     )
@@ -92,7 +92,7 @@ def class_judge(data: Dataset, width: int) -> Judge:
     trained_once(network, path, about, what, lambda: fit(network, images[train], labels[train]))
     name = f"a classifier of the {classes} classes of {data.name}"
     judge = network_judge(network, name, classes)
-    right = judge.read(judge.features(images[test])) == labels[test]
+    right = metrics.predict_from(network, judge.features(images[test])) == labels[test]
     return judge._replace(accuracy=float(right.mean()))
 
 

@@ -26,7 +26,6 @@ from .yardstick import Scored, Yardstick
 JUDGE_VERSION = 1  # raise it when the judge or its training changes: then old files are not used
 SAMPLES = 10_000  # as many as MNIST has test images
 DIGIT = (28, 28, 1)
-SIZE = 64  # pixels a side of pictures, where nothing else says it
 WIDTH = 256  # features of a judge of our own; fewer where there are fewer than 4 images for each
 NEED = "expected real images to compare with"
 
@@ -124,14 +123,15 @@ def score(
     See docs/score.md.
     """
     target = target if isinstance(target, Target) else open_target(target, backend, model)
+    yardstick = _yardstick(target, real, judge, data, {} if made is None else made)
+    samples = target.draw(len(yardstick), seed, yardstick.images.shape[1:])
+    # Labels of folders are numbers of their names: they mean the same if the names are the same.
+    same = samples.classes in (None, yardstick.train.classes)
     try:
-        yardstick = _yardstick(target, real, judge, data, {} if made is None else made)
-        samples = target.draw(len(yardstick), seed, yardstick.images.shape[1:])
-        same = samples.classes in (None, yardstick.train.classes)
         labels = samples.labels if same else None
         return yardstick.measure(samples.images, labels, target.name)
     except ValueError as error:
-        raise type(error)(f"{target.name}: {error}") from error
+        raise ValueError(f"{target.name}: {error}") from error
 
 
 def open_target(target: Any, backend: str = "auto", model: Any = None) -> Target:
@@ -179,7 +179,9 @@ def _yardstick(target, real, judge, data, made):
     digits = real is None and (target.shape == DIGIT or (target.shape is None and judge == "mnist"))
     if real is None and not digits:
         what = f"images {target.shape}" if target.shape else "a folder of pictures"
-        raise ValueError(f"{NEED} {what}; name them: `real=PATH`, a folder, an .npy or .npz file")
+        raise ValueError(
+            f"{target.name}: {NEED} {what}; name them: `real=PATH`, a folder, an .npy or .npz file"
+        )
     key = (str(real) if isinstance(real, str | os.PathLike) else id(real)), str(judge), target.shape
     if key not in made:
         data = target.data if data is None else data
@@ -219,8 +221,8 @@ def _judge(judge, train, test, data):
 def _load(source, shape):
     """Load real images or pictures; those of a folder in the shape (H, W, C) that is asked for."""
     folder = isinstance(source, str | os.PathLike) and Path(source).expanduser().is_dir()
-    H, W, C = shape or (None, None, None)
-    found = as_dataset(source, size=H, channels=C) if folder else as_dataset(source)
+    size = {"size": shape[0], "channels": shape[2]} if shape and folder else {}
+    found = as_dataset(source, **size)
     if shape and any(
         a not in (None, b) for a, b in zip(shape, found.images.shape[1:], strict=True)
     ):

@@ -85,15 +85,16 @@ class Yardstick:
         self.judge, self.train = judge, train
         features = judge.features(train.images)  # (T, F)
         order = np.random.default_rng(0).permutation(len(features))
+        self.rows: np.ndarray | None = None  # of the reference in ``train``
         if test is None:
             n = min(len(features) // 2, most)
             self.rows, other = order[:n], order[n : 2 * n]
-            self.images, self.labels = train.images[self.rows], train.labels
+            self.images = train.images[self.rows]  # (n, H, W, C)
             self.labels = None if train.labels is None else train.labels[self.rows]
             self.real = features[self.rows]  # (n, F)
         else:
             n = min(len(test.images), len(features), most)
-            self.rows, other = None, np.arange(n)
+            other = np.arange(n)
             self.images, self.labels = (
                 test.images[:n],
                 None if test.labels is None else test.labels[:n],
@@ -110,7 +111,7 @@ class Yardstick:
         right = f", {self.accuracy:.1%} right on held-out ones" if self.accuracy is not None else ""
         kind = f"images of {train.name}" if test is None else f"test images of {train.name}"
         self.against = f"{n:,} {kind}; judge: {judge.name}{right}, {self.real.shape[1]} features"
-        self._floors: dict[tuple[int, bool], dict[str, float]] = {}
+        self._floors: dict = {}
 
     def __len__(self):
         return len(self.real)
