@@ -23,9 +23,9 @@ from .common import add_backend, add_model, as_shell
 
 # Each measure: how its numbers are written, and what it means.
 LEGEND = {
-    "FID": ("{:.2f}", "distance from the real images, in a judge's features; less is better"),
+    "FID": ("{:.4g}", "distance from the real images, in a judge's features; less is better"),
     "x real": ("{:.1f}", "FID divided by that of real images; 1 is as good as real"),
-    "KID": ("{:.5f}", "a distance that is 0 on average for real images; less is better"),
+    "KID": ("{:.3g}", "a distance that is 0 on average for real images; less is better"),
     "precision": ("{:.3f}", "share of the samples that look real; more is better"),
     "recall": ("{:.3f}", "share of the real images that the samples cover; more is better"),
     "density": ("{:.3f}", "precision that outliers do not raise; 1 is as good as real"),
@@ -42,21 +42,20 @@ LEGEND = {
 }
 FIELDS = ("measure", *Measure._fields)
 COLUMNS = 3  # targets beside each other
-ABOUT = {
-    "target": "folder of a run or of pictures, or an .npy or .npz file",
-    "real": "real images: a folder, .npy or .npz (default: those of the run, or MNIST)",
-    "judge": "mnist; labels: a classifier of the real images' labels; random; or FILE.onnx",
-    "picture": "write samples, each beside its nearest training image, the nearest pairs first",
-}
+ABOUT = ("target", "samples", "against", "judge")  # the first four fields of `Scored`
 
 
 def add_options(parser: ArgumentParser) -> None:
     """Add this command's options to its parser."""
-    parser.add_argument("target", nargs="+", help=ABOUT["target"])
-    parser.add_argument("--real", help=ABOUT["real"])
-    parser.add_argument("--judge", help=ABOUT["judge"])
+    about = "folder of a run or of pictures, or an .npy or .npz file"
+    parser.add_argument("target", nargs="+", help=about)
+    about = "real images: a folder, .npy or .npz (default: those of the run, or MNIST)"
+    parser.add_argument("--real", help=about)
+    about = "mnist; labels: a classifier of the real images' labels; random; or FILE.onnx"
+    parser.add_argument("--judge", help=about)
     parser.add_argument("--format", choices=FORMATS, default="table", help="what is printed")
-    parser.add_argument("--picture", type=Path, metavar="FILE.png", help=ABOUT["picture"])
+    about = "write samples, each beside its nearest training image, the nearest pairs first"
+    parser.add_argument("--picture", type=Path, metavar="FILE.png", help=about)
     parser.add_argument("--data", help="folder with MNIST's files")
     parser.add_argument("--seed", type=int, default=0, help="seed of the samples' noise")
     add_model(parser)
@@ -77,7 +76,6 @@ def run(options: Namespace) -> int:
         raise ValueError(f"--seed: expected 0 or more, got {options.seed}")
     if options.picture and len(options.target) > 1:
         raise ValueError(f"--picture: expected one TARGET, got {len(options.target)}")
-    found: list = []
     made: dict = {}
 
     def each(job, items):
@@ -107,7 +105,7 @@ def run(options: Namespace) -> int:
 def _table(found: list[Scored]) -> str:
     """Measures as rows, targets as columns; those of the same floor in one table; a legend."""
     blocks, names = [], [name for name in LEGEND if any(name in s.measures for s in found)]
-    for about, same in groupby(found, lambda s: (s.samples, s.against)):
+    for (count, against, judge), same in groupby(found, lambda s: s[1:4]):
         scored = list(same)
         for start in range(0, len(scored), COLUMNS):
             part = scored[start : start + COLUMNS]
@@ -121,7 +119,8 @@ def _table(found: list[Scored]) -> str:
                 "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
                 for row in rows
             ]
-            blocks.append("\n".join([f"{about[0]:,} samples against {about[1]}", "", *lines]))
+            about = f"{count:,} samples against {against}\njudge: {judge}\n"
+            blocks.append("\n".join([about, *lines]))
     legend = [f"{name:9}  {LEGEND[name][1]}" for name in names]
     legend.append("[low, high] holds the number in 95 of 100 cases")
     return "\n\n".join([*blocks, "\n".join(legend)])
@@ -134,10 +133,12 @@ def _markdown(found: list[Scored]) -> str:
     for s in found:
         cells = [_cell(name, s.measures.get(name)) for name in names]
         lines.append("| " + " | ".join([s.name, *cells]) + " |")
-    for about, same in groupby(found, lambda s: (s.samples, s.against)):
+    for (count, against, judge), same in groupby(found, lambda s: s[1:4]):
         first = next(same)
         cells = [_number(n, first.measures[n].floor) if n in first.measures else "-" for n in names]
-        lines.append("| " + " | ".join([f"{about[0]:,} real: {about[1]}", *cells]) + " |")
+        lines.append(
+            "| " + " | ".join([f"{count:,} real, to {against} (judge: {judge})", *cells]) + " |"
+        )
     return "\n".join(lines)
 
 
@@ -145,9 +146,9 @@ def _csv(found: list[Scored]) -> str:
     """Write a line for each measure of each target."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["target", "samples", "against", *FIELDS])
+    writer.writerow([*ABOUT, *FIELDS])
     for s in found:
-        writer.writerows([s.name, s.samples, s.against, n, *m] for n, m in s.measures.items())
+        writer.writerows([*s[:4], n, *m] for n, m in s.measures.items())
     return out.getvalue().rstrip("\n")
 
 
@@ -158,7 +159,7 @@ def _json(found: list[Scored]) -> str:
         return {k: None if math.isnan(v) else v for k, v in measure._asdict().items()}
 
     return json.dumps([
-        {"target": s.name, "samples": s.samples, "against": s.against}
+        dict(zip(ABOUT, s[:4], strict=True))
         | {"measures": {name: fields(measure) for name, measure in s.measures.items()}}
         for s in found
     ], indent=2)  # fmt: skip

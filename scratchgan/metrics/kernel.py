@@ -4,6 +4,7 @@ Letters: x, real features (N, F); y, fake ones (M, F); k, the kernel.
 """
 
 import numpy as np
+from tqdm.auto import tqdm
 
 from .features import as_features
 
@@ -77,7 +78,7 @@ def _sums(x, y, middle):
     F = x.shape[1]
     rows, columns, squares = np.empty(len(x)), np.zeros(len(y)), 0.0
     step = max(1, AT_ONCE // len(y))
-    for start in range(0, len(x), step):
+    for start in tqdm(range(0, len(x), step), desc="kernel", delay=1, leave=False):
         t = x[start : start + step] @ y.T  # (step, M)
         t /= F
         t += 1

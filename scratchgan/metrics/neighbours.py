@@ -8,6 +8,7 @@ ball's very edge is outside, as in the code of Naeem et al.
 from typing import NamedTuple
 
 import numpy as np
+from tqdm.auto import tqdm
 
 from .features import as_features
 
@@ -157,7 +158,7 @@ def _squared_distances(points, of):
     """Yield squared distances (rows, N), a few rows at a time, and which rows they are."""
     norms = (of**2).sum(1)
     step = max(1, AT_ONCE // len(of))
-    for start in range(0, len(points), step):
+    for start in tqdm(range(0, len(points), step), desc="distances", delay=1, leave=False):
         block = points[start : start + step]
         d = (block**2).sum(1)[:, None] - 2 * block @ of.T + norms
         yield slice(start, start + len(block)), np.maximum(d, 0, out=d)

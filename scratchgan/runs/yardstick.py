@@ -44,8 +44,8 @@ class Scored(NamedTuple):
         The run, folder or file.
     samples : int
         How many were compared, with how many real ones: N.
-    against : str
-        The real images and the judge, in words.
+    against, judge : str
+        The real images, and what judged, in words.
     measures : dict of str to Measure
         "FID", "x real", "KID", "precision", "recall", "density", "coverage", "memorised"; "KL",
         "fewest", "most" where the judge reads classes; "as asked", "CAS" where the samples have
@@ -59,6 +59,7 @@ class Scored(NamedTuple):
     name: str
     samples: int
     against: str
+    judge: str
     measures: dict[str, Measure]
     nearest: np.ndarray
     pairs: np.ndarray
@@ -110,7 +111,7 @@ class Yardstick:
             self.accuracy = float((judge.read(self.real) == self.labels).mean())
         right = f", {self.accuracy:.1%} right on held-out ones" if self.accuracy is not None else ""
         kind = f"images of {train.name}" if test is None else f"test images of {train.name}"
-        self.against = f"{n:,} {kind}; judge: {judge.name}{right}, {self.real.shape[1]} features"
+        self.about = f"{n:,} {kind}", f"{judge.name}{right}, {self.real.shape[1]} features"
         self._floors: dict = {}
 
     def __len__(self):
@@ -159,7 +160,7 @@ class Yardstick:
         near = np.argsort(distance)[:PAIRS]
         pairs = np.stack([images[near], self.train.images[nearest[near]]], 1)  # (P, 2, H, W, C)
         pairs = pairs.reshape(-1, *images.shape[1:])
-        return Scored(name, len(fake), self.against, measures, nearest, pairs)
+        return Scored(name, len(fake), *self.about, measures, nearest, pairs)
 
     def _parts(self, fake, images, labels, copied):
         """Return each measure by name: a function, and the samples that it is computed of."""

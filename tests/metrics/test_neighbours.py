@@ -85,9 +85,17 @@ def test_they_are_those_of_prdc(rng, k, whole):
 
 def test_blocks_change_nothing(rng, monkeypatch):
     real, fake = rng.standard_normal((50, 4)), rng.standard_normal((70, 4))
-    before = *precision_recall(real, fake), *density_coverage(real, fake), nearest(real, fake)[1].tolist()
+    before = (
+        *precision_recall(real, fake),
+        *density_coverage(real, fake),
+        nearest(real, fake)[1].tolist(),
+    )
     monkeypatch.setattr(neighbours, "AT_ONCE", 300)
-    after = *precision_recall(real, fake), *density_coverage(real, fake), nearest(real, fake)[1].tolist()
+    after = (
+        *precision_recall(real, fake),
+        *density_coverage(real, fake),
+        nearest(real, fake)[1].tolist(),
+    )
     assert before == after
 
 
