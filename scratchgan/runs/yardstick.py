@@ -86,13 +86,12 @@ class Yardstick:
         self.judge, self.train = judge, train
         features = judge.features(train.images)  # (T, F)
         order = np.random.default_rng(0).permutation(len(features))
-        self.rows: np.ndarray | None = None  # of the reference in ``train``
         if test is None:
             n = min(len(features) // 2, most)
-            self.rows, other = order[:n], order[n : 2 * n]
-            self.images = train.images[self.rows]  # (n, H, W, C)
-            self.labels = None if train.labels is None else train.labels[self.rows]
-            self.real = features[self.rows]  # (n, F)
+            rows, other = order[:n], order[n : 2 * n]
+            self.images = train.images[rows]  # (n, H, W, C)
+            self.labels = None if train.labels is None else train.labels[rows]
+            self.real = features[rows]  # (n, F)
         else:
             n = min(len(test.images), len(features), most)
             other = np.arange(n)
@@ -102,7 +101,9 @@ class Yardstick:
             )
             self.real = judge.features(self.images)
         self.features, self.other = features, other
-        held_out, _ = metrics.nearest(self.real, features, self.rows)
+        # Own images were all trained on: each is held out in turn.
+        held = (self.real, None) if test else (features[order[:most]], order[:most])
+        held_out, _ = metrics.nearest(held[0], features, held[1])
         self.limit = np.quantile(held_out, NEAR)
         known = train.images if test is None else self.images
         self.known = _differing(known, f"files of {train.name} are repeated")
