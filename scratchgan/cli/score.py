@@ -87,18 +87,16 @@ def run(options: Namespace) -> int:
                 print(f"error: {as_shell(str(error))}", file=sys.stderr)
 
     # All are opened before anything is downloaded or trained.
-    opened = list(
-        each(lambda name: open_target(name, options.backend, options.model), options.target)
-    )
+    run_of = {"backend": options.backend, "model": options.model}
+    opened = list(each(lambda name: open_target(name, **run_of), options.target))
     how = {"data": options.data, "seed": options.seed, "made": made}
     found = list(each(lambda target: score(target, options.real, options.judge, **how), opened))
     if found:
         print(FORMATS[options.format](found))
     if options.picture and found:
         save_image(sample_grid(found[0].pairs, columns=8), options.picture)
-        print(
-            f"scratchgan: {options.picture}: samples, each left of its neighbour", file=sys.stderr
-        )
+        about = f"scratchgan: {options.picture}: samples, each left of its neighbour"
+        print(about, file=sys.stderr)
     return 0 if len(found) == len(options.target) else 2
 
 
@@ -111,9 +109,8 @@ def _table(found: list[Scored]) -> str:
             part = scored[start : start + COLUMNS]
             rows = [["", *(s.name for s in part), "real images"]]
             for name in names:
-                cells = [_cell(name, s.measures.get(name)) for s in part]
-                floors = [s.measures[name].floor for s in part if name in s.measures]
-                rows.append([name, *cells, _number(name, floors[0]) if floors else "-"])
+                there = [s.measures.get(name) for s in part]
+                rows.append([name, *(_cell(name, m) for m in there), _floor(name, there)])
             widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
             lines = [
                 "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
@@ -127,19 +124,15 @@ def _table(found: list[Scored]) -> str:
 
 
 def _markdown(found: list[Scored]) -> str:
-    """Targets as rows, measures as columns."""
+    """Targets as rows, measures as columns; a row of floors for each set of real images."""
     names = [name for name in LEGEND if any(name in s.measures for s in found)]
-    lines = ["| | " + " | ".join(names) + " |", "|---|" + "---:|" * len(names)]
-    for s in found:
-        cells = [_cell(name, s.measures.get(name)) for name in names]
-        lines.append("| " + " | ".join([s.name, *cells]) + " |")
+    rows = [["", *names], ["---", *["---:"] * len(names)]]
+    rows += [[s.name, *(_cell(name, s.measures.get(name)) for name in names)] for s in found]
     for (count, against, judge), same in groupby(found, lambda s: s[1:4]):
-        first = next(same)
-        cells = [_number(n, first.measures[n].floor) if n in first.measures else "-" for n in names]
-        lines.append(
-            "| " + " | ".join([f"{count:,} real, to {against} (judge: {judge})", *cells]) + " |"
-        )
-    return "\n".join(lines)
+        group = list(same)
+        floors = [_floor(name, [s.measures.get(name) for s in group]) for name in names]
+        rows.append([f"{count:,} real, to {against} (judge: {judge})", *floors])
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
 def _csv(found: list[Scored]) -> str:
@@ -171,6 +164,11 @@ def _cell(name, measure):
         return "-"
     value, low, high = (_number(name, a) for a in measure[:3])
     return f"{value} [{low}, {high}]"
+
+
+def _floor(name, measures):
+    """The floor that measures share, of which some may be None."""
+    return next((_number(name, m.floor) for m in measures if m is not None), "-")
 
 
 def _number(name, value):

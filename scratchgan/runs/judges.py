@@ -24,7 +24,7 @@ STEPS = 400  # the fewest that a classifier is trained for
 
 
 class Judge(NamedTuple):
-    """What makes features of images, uint8 (N, H, W, C).
+    """A judge: it makes features of images, uint8 (N, H, W, C).
 
     Attributes
     ----------

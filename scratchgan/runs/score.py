@@ -144,13 +144,13 @@ def open_target(target: Any, backend: str = "auto", model: Any = None) -> Target
     """
     if isinstance(target, str | os.PathLike):
         path = Path(target).expanduser()
-        pictures = path.is_dir() and not any(
-            (path / name).exists() for name in (CHECKPOINT, CONFIG)
-        )
-        if pictures:
-            return Target(
-                str(target), None, lambda n, seed, shape: _some(_load(path, shape), n, seed)
-            )
+        of_run = any((path / name).exists() for name in (CHECKPOINT, CONFIG))
+        if path.is_dir() and not of_run:
+
+            def draw(n, seed, shape):
+                return _some(_load(path, shape), n, seed)
+
+            return Target(str(target), None, draw)
         if path.suffix.lower() not in (".npy", ".npz"):
             return _of_run(target, backend, model)
     images = as_dataset(target)
@@ -179,9 +179,8 @@ def _yardstick(target, real, judge, data, made):
     digits = real is None and (target.shape == DIGIT or (target.shape is None and judge == "mnist"))
     if real is None and not digits:
         what = f"images {target.shape}" if target.shape else "a folder of pictures"
-        raise ValueError(
-            f"{target.name}: {NEED} {what}; name them: `real=PATH`, a folder, an .npy or .npz file"
-        )
+        cure = "name them: `real=PATH`, a folder, an .npy or .npz file"
+        raise ValueError(f"{target.name}: {NEED} {what}; {cure}")
     key = (str(real) if isinstance(real, str | os.PathLike) else id(real)), str(judge), target.shape
     if key not in made:
         data = target.data if data is None else data
@@ -223,11 +222,9 @@ def _load(source, shape):
     folder = isinstance(source, str | os.PathLike) and Path(source).expanduser().is_dir()
     size = {"size": shape[0], "channels": shape[2]} if shape and folder else {}
     found = as_dataset(source, **size)
-    if shape and any(
-        a not in (None, b) for a, b in zip(shape, found.images.shape[1:], strict=True)
-    ):
-        got = f"got {found.images.shape[1:]}"
-        raise ValueError(f"{found.name}: expected images of shape {shape}, {got}")
+    got = found.images.shape[1:]
+    if shape and any(a not in (None, b) for a, b in zip(shape, got, strict=True)):
+        raise ValueError(f"{found.name}: expected images of shape {shape}, got {got}")
     return found
 
 

@@ -86,24 +86,16 @@ class Yardstick:
         self.judge, self.train = judge, train
         features = judge.features(train.images)  # (T, F)
         order = np.random.default_rng(0).permutation(len(features))
-        if test is None:
-            n = min(len(features) // 2, most)
-            rows, other = order[:n], order[n : 2 * n]
-            self.images = train.images[rows]  # (n, H, W, C)
-            self.labels = None if train.labels is None else train.labels[rows]
-            self.real = features[rows]  # (n, F)
-        else:
-            n = min(len(test.images), len(features), most)
-            other = np.arange(n)
-            self.images, self.labels = (
-                test.images[:n],
-                None if test.labels is None else test.labels[:n],
-            )
-            self.real = judge.features(self.images)
-        self.features, self.other = features, other
+        size = len(features) // 2 if test is None else min(len(test.images), len(features))
+        n = min(size, most)
+        pool, rows = (train, order[:n]) if test is None else (test, np.arange(n))
+        self.images = pool.images[rows]  # (n, H, W, C)
+        self.labels = None if pool.labels is None else pool.labels[rows]
+        self.real = features[rows] if test is None else judge.features(self.images)  # (n, F)
+        self.features, self.other = features, order[n : 2 * n] if test is None else rows
         # Own images were all trained on: each is held out in turn.
-        held = (self.real, None) if test else (features[order[:most]], order[:most])
-        held_out, _ = metrics.nearest(held[0], features, held[1])
+        own = order[:most] if test is None else None
+        held_out, _ = metrics.nearest(self.real if own is None else features[own], features, own)
         self.limit = np.quantile(held_out, NEAR)
         known = train.images if test is None else self.images
         self.known = _differing(known, f"files of {train.name} are repeated")
@@ -140,6 +132,7 @@ class Yardstick:
         """
         self._check(images)
         fake = self.judge.features(images)  # (N, F)
+        metrics.frechet_distance(self.real, fake)  # refuses too few, before the work begins
         distance, nearest = metrics.nearest(fake, self.features)
         parts = self._parts(fake, images, labels, distance < self.limit)
         floors = self._floor(len(fake), labels is not None)

@@ -310,6 +310,26 @@ def test_judges_that_cannot_judge_are_refused(pictures, judge, message):
         score.score(pictures(100, 1), real, judge)
 
 
+def test_labels_count_only_if_their_names_are_those_of_the_real_ones(
+    pictures, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(judges, "STEPS", 20)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    real, good = pictures(200, 0), pictures(100, 1)
+    for names, has in ((["left", "right"], True), (["a", "b"], False)):
+        real.classes, good.classes = ["left", "right"], names
+        assert ("as asked" in score.score(good, real).measures) == has
+
+
+def test_too_few_samples_are_refused_before_a_classifier_learns(pictures, monkeypatch):
+    real, few = pictures(200, 0), pictures(12, 1)
+    made = {}
+    with pytest.raises(ValueError, match="at least 17 rows"):
+        score.score(few, real, "random", made=made)
+    (yardstick,) = made.values()
+    assert yardstick._floors == {}
+
+
 def test_a_few_repeated_images_are_no_reason(pictures):
     images = pictures(200, 1).images
     images[:5] = images[5:10]
