@@ -79,8 +79,7 @@ def _sums(x, y, middle):
     rows, columns, squares = np.empty(len(x)), np.zeros(len(y)), 0.0
     step = max(1, AT_ONCE // len(y))
     for start in tqdm(range(0, len(x), step), desc="kernel", delay=1, leave=False):
-        t = x[start : start + step] @ y.T  # (step, M)
-        t /= F
+        t = (x[start : start + step] / F) @ y.T  # (step, M)
         t += 1
         k = t * t * t
         k -= middle

@@ -160,7 +160,9 @@ def _squared_distances(points, of):
     step = max(1, AT_ONCE // len(of))
     for start in tqdm(range(0, len(points), step), desc="distances", delay=1, leave=False):
         block = points[start : start + step]
-        d = (block**2).sum(1)[:, None] - 2 * block @ of.T + norms
+        d = (-2 * block) @ of.T  # (rows, N); the rest is done in place, for it costs as much
+        d += norms
+        d += (block**2).sum(1)[:, None]
         yield slice(start, start + len(block)), np.maximum(d, 0, out=d)
 
 
