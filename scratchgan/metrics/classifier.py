@@ -28,14 +28,37 @@ def digit_classifier() -> Sequential:
         Not yet initialised. Its two parts give the features (N, 28, 28, 1) -> (N, 256), and their
         logits (N, 10).
     """
+    return image_classifier((28, 28, 1), 10)
+
+
+def image_classifier(shape: tuple[int, int, int], classes: int, width: int = WIDTH) -> Sequential:
+    """Build a classifier of images of any size: convolutions halve it to at most 7 pixels a side.
+
+    Parameters
+    ----------
+    shape : (H, W, C)
+        Of an image.
+    classes : int
+    width : int
+        Length of a feature vector.
+
+    Returns
+    -------
+    Sequential
+        Not yet initialised. Its two parts give the features (N, H, W, C) -> (N, width), and their
+        logits (N, classes).
+    """
+    H, W, C = shape
+    layers, c_out = [], 32
+    while max(H, W) > 7 and min(H, W) > 1:
+        layers += [Conv2D(C, c_out, **HALVE), BatchNorm(c_out), ReLU()]  # (N, H/2, W/2, c_out)
+        H, W, C, c_out = H // 2, W // 2, c_out, min(2 * c_out, 128)
     return Sequential(
         Sequential(
-            Conv2D(1, 32, **HALVE), BatchNorm(32), ReLU(),
-            Conv2D(32, 64, **HALVE), BatchNorm(64), ReLU(),
-            Flatten(), Dropout(0.25),
-            Dense(7 * 7 * 64, WIDTH, bias=False), BatchNorm(WIDTH), ReLU(),
+            *layers, Flatten(), Dropout(0.25),
+            Dense(H * W * C, width, bias=False), BatchNorm(width), ReLU(),
         ),
-        Sequential(Dropout(0.5), Dense(WIDTH, 10)),
+        Sequential(Dropout(0.5), Dense(width, classes)),
     )  # fmt: skip
 
 

@@ -1,8 +1,9 @@
-"""Scores of how near generated samples are to real ones, computed from their features.
+"""The Fréchet distance of generated samples to real ones, computed from their features: the FID.
 
 A sample's features are, for example, the last hidden layer of a classifier: (N, F), one row for
 each sample. Whatever the features are, compare a score with its floor: the score of real samples
-against other real samples.
+against other real samples. See ``neighbours.py`` and ``kernel.py`` for the other measures, and
+``intervals.py`` for how far a score can be trusted.
 """
 
 import numpy as np
@@ -17,7 +18,8 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
     Parameters
     ----------
     real, fake : array (N, F), (M, F)
-        At least two rows each. With fewer than many times F rows, the covariances mean little.
+        More rows than features. The distance of finite samples is too large, the more so the fewer
+        there are: compare only scores of equal N and M.
 
     Returns
     -------
@@ -26,9 +28,18 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
     Raises
     ------
     ValueError
-        If the features are not such arrays, or not finite.
+        If the features are not such arrays, or not finite; if N or M is at most F: a covariance is
+        singular then, and the distance is that of the few samples, not of what they come from.
     """
-    real, fake = _features(real, fake)
+    real, fake = as_features(real, fake)
+    F = real.shape[1]
+    for name, a in (("real", real), ("fake", fake)):
+        if len(a) <= F:
+            why = f"the covariance of {F} features needs them"
+            cure = f"take more samples, or a judge of fewer than {len(a)} features"
+            raise ValueError(f"{name}: expected at least {F + 1} rows, got {len(a)}: {why}; {cure}")
+    centre = real.mean(0)
+    real, fake = real - centre, fake - centre  # the distance stays; less is rounded near 0
     between = real.mean(0) - fake.mean(0)
     C_r, C_f = np.atleast_2d(np.cov(real.T)), np.atleast_2d(np.cov(fake.T))
     # trace (C_r C_f)^(1/2) = trace (C_r^(1/2) C_f C_r^(1/2))^(1/2), a symmetric matrix.
@@ -38,49 +49,33 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
     return float(between @ between + np.trace(C_r) + np.trace(C_f) - 2 * cross)
 
 
-def precision_recall(real: np.ndarray, fake: np.ndarray, k: int = 3) -> tuple[float, float]:
-    """Share of fake samples that look real, and share of real ones that the fakes cover.
-
-    A set's manifold is the union of balls around its points, each reaching to the k-th neighbour.
-    Precision is the share of fakes in the manifold of the reals, recall the share of reals in the
-    manifold of the fakes. Kynkäänniemi et al., 2019, equations 1 and 2.
+def as_features(
+    real: np.ndarray, fake: np.ndarray, least: int = 2
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return both feature arrays in float64.
 
     Parameters
     ----------
     real, fake : array (N, F), (M, F)
-        More than k rows each.
-    k : int
+    least : int
+        The smallest N and M allowed.
 
-    Returns
-    -------
-    precision, recall : float
+    Raises
+    ------
+    ValueError
+        If one is another array, too short, or not finite, or their widths differ.
     """
-    from sklearn.neighbors import NearestNeighbors
-
-    real, fake = _features(real, fake)
-
-    def share(points, of):
-        """Share of the points in the manifold of the set ``of``."""
-        neighbours = NearestNeighbors(n_neighbors=k + 1, algorithm="brute").fit(of)
-        radius = neighbours.kneighbors(of)[0][:, -1]  # (len(of),): the nearest is the point itself
-        inside = 0
-        for start in range(0, len(points), 512):  # bounds the memory of the distances
-            block = points[start : start + 512]
-            squared = (block**2).sum(1)[:, None] - 2 * block @ of.T + (of**2).sum(1)
-            inside += int((squared <= radius**2).any(1).sum())
-        return inside / len(points)
-
-    return share(fake, real), share(real, fake)
-
-
-def _features(real, fake):
-    """Return both in float64, moved to where 0 is: no score changes, and less is rounded there."""
     real, fake = np.asarray(real, float), np.asarray(fake, float)
     for name, a in (("real", real), ("fake", fake)):
-        if a.ndim != 2 or len(a) < 2 or not np.isfinite(a).all():
+        if a.ndim != 2 or len(a) < least or a.shape[1] == 0:
+            rows = "two" if least == 2 else least
             got = f"got shape {a.shape}"
-            raise ValueError(f"{name}: expected two or more finite rows (N, F), {got}")
+            raise ValueError(f"{name}: expected {rows} or more finite rows (N, F), {got}")
+        if not np.isfinite(a).all():
+            bad = int((~np.isfinite(a)).any(1).sum())
+            got = f"got shape {a.shape} with NaN or infinity in {bad} of them"
+            cure = "look at these samples, and at what made the features"
+            raise ValueError(f"{name}: expected two or more finite rows (N, F), {got}; {cure}")
     if real.shape[1] != fake.shape[1]:
         raise ValueError(f"features: expected equal widths, got {real.shape} and {fake.shape}")
-    centre = real.mean(0)
-    return real - centre, fake - centre
+    return real, fake

@@ -1,9 +1,9 @@
-"""Scores of samples, against closed forms."""
+"""The Fréchet distance, against closed forms and torch-fidelity."""
 
 import numpy as np
 import pytest
 
-from scratchgan.metrics import frechet_distance, precision_recall
+from scratchgan.metrics import frechet_distance
 
 
 @pytest.fixture
@@ -34,20 +34,6 @@ def test_frechet_distance_is_symmetric_for_correlated_features(rng):
     assert frechet_distance(a, b) == pytest.approx(frechet_distance(b, a))
 
 
-def test_half_the_modes_have_full_precision_and_half_recall(rng):
-    modes = np.repeat([[0.0, 0.0], [100.0, 0.0]], 200, 0)
-    real = modes + rng.standard_normal((400, 2))
-    fake = real[:200] + 1e-9
-    precision, recall = precision_recall(real, fake)
-    assert precision == 1
-    assert recall == pytest.approx(0.5)
-
-
-def test_samples_far_from_all_real_ones_score_nothing(rng):
-    real = rng.standard_normal((50, 3))
-    assert precision_recall(real, real + 1000) == (0, 0)
-
-
 @pytest.mark.parametrize("bad", [np.zeros(3), np.zeros((1, 3)), np.full((4, 3), np.nan)])
 def test_bad_features_are_named(bad):
     with pytest.raises(ValueError, match=r"fake: expected two or more finite rows .* got shape"):
@@ -57,9 +43,38 @@ def test_bad_features_are_named(bad):
 
 
 @pytest.mark.parametrize("far", [1e6, 1e8])
-def test_scores_do_not_depend_on_where_the_features_lie(rng, far):
+def test_the_distance_does_not_depend_on_where_the_features_lie(rng, far):
     real, fake = rng.standard_normal((2, 300, 4)) * 2.0**-10
     real, fake = (np.round(a * 2**20) / 2**20 for a in (real, fake))  # exact, far away, too
-    assert precision_recall(real + far, fake + far) == precision_recall(real, fake)
     near, away = frechet_distance(real, fake), frechet_distance(real + far, fake + far)
     assert away == pytest.approx(near, rel=1e-6)
+
+
+def test_nan_is_counted_and_the_cure_named():
+    bad = np.zeros((9, 3))
+    bad[4, 1], bad[7] = np.inf, np.nan
+    with pytest.raises(ValueError, match=r"real: .* NaN or infinity in 2 of them; look at these"):
+        frechet_distance(bad, np.zeros((9, 3)))
+
+
+def test_no_more_samples_than_features_are_refused(rng):
+    enough, few = rng.standard_normal((9, 8)), rng.standard_normal((8, 8))
+    assert np.isfinite(frechet_distance(enough, enough + 1))
+    message = r"fake: expected at least 9 rows, got 8: the covariance of 8 features .* fewer than 8"
+    with pytest.raises(ValueError, match=message):
+        frechet_distance(enough, few)
+
+
+def test_more_noise_is_farther(rng):
+    real, other, noise = rng.standard_normal((3, 600, 4))
+    found = [frechet_distance(real, other + s * noise) for s in (0, 0.3, 1)]
+    assert found[0] < found[1] < found[2]
+
+
+@pytest.mark.torch
+def test_it_is_that_of_torch_fidelity(torch, rng):
+    metric = pytest.importorskip("torch_fidelity.metric_fid")
+    real, fake = rng.standard_normal((400, 20)), 1.2 * rng.standard_normal((300, 20)) + 0.1
+    stats = [metric.fid_features_to_statistics(torch.from_numpy(a)) for a in (real, fake)]
+    found = metric.fid_statistics_to_metric(*stats, False)[metric.KEY_METRIC_FID]
+    assert frechet_distance(real, fake) == pytest.approx(found, rel=1e-9)

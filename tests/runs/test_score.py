@@ -1,15 +1,12 @@
 """A run's score: what it is made of, what it refuses, and the judge that is kept."""
 
-import re
-
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from scratchgan.__main__ import main
 from scratchgan.data import DataError, Dataset
 from scratchgan.metrics import predict
-from scratchgan.runs import score, train, trained
+from scratchgan.runs import judges, score, train, trained
 
 from ..gan.tiny import install, random_images, tiny_config
 
@@ -28,7 +25,9 @@ def digits(monkeypatch, tmp_path):
 
     fit = score.metrics.fit_classifier
     monkeypatch.setattr(score, "mnist", mnist)
-    monkeypatch.setattr(score.metrics, "fit_classifier", lambda *a: fit(*a, epochs=3))
+    monkeypatch.setattr(
+        score.metrics, "fit_classifier", lambda *a, **o: fit(*a, **o | {"epochs": 3})
+    )
     monkeypatch.setattr(score, "cache_dir", lambda: tmp_path / "cache")
     monkeypatch.setattr(score, "SAMPLES", 300)
     return mnist
@@ -50,7 +49,7 @@ def judged(digits, shared_cache, monkeypatch):
 def no_training(monkeypatch):
     """From here on, a judge that is trained is an error."""
 
-    def refuse(*arguments):
+    def refuse(*arguments, **options):
         raise AssertionError("trained again")
 
     return lambda: monkeypatch.setattr(score.metrics, "fit_classifier", refuse)
@@ -82,7 +81,7 @@ def short_training(digits, monkeypatch):
     monkeypatch.setattr(
         score.metrics,
         "fit_classifier",
-        lambda net, x, labels, rng: fit(net, x[:128], labels[:128], rng),
+        lambda net, x, labels, rng, **o: fit(net, x[:128], labels[:128], rng, **o),
     )
 
 
@@ -144,66 +143,6 @@ def test_of_a_conditional_run_the_judge_reads_what_was_asked_for(judged, tmp_pat
     assert score.score_run(run, judge=score.digit_judge()).accuracy > 0.9
 
 
-def test_the_command_prints_a_line_a_run(judged, tmp_path, capsys, monkeypatch):
-    run = run_of(tmp_path, judged(None, "train").images)
-    looked, embed = [], score.metrics.embed
-    monkeypatch.setattr(score.metrics, "embed", lambda *a: (looked.append(a), embed(*a))[1])
-    assert main(["score", str(run), str(run), "--backend", "numpy"]) == 0
-    head, *lines = capsys.readouterr().out.splitlines()
-    table, legend = lines[: lines.index("")], lines[lines.index("") + 1 :]
-    assert len(table) == 2 and table[0] == table[1]
-    assert len(looked) == 2 + 2  # at real judged once, for both
-    columns = re.split(" {2,}", head)
-    assert columns == ["run", "FID", "x real", "precision", "recall", "KL"]
-    assert {len(line) for line in (head, *table)} == {len(head)}  # aligned
-    found = score.score_run(run)
-    name, *numbers = table[0].split()
-    assert name == str(run)
-    wanted = [found.fid, found.fid / found.floor, found.precision, found.recall, found.classes_kl]
-    assert np.allclose([float(text) for text in numbers], wanted, atol=0.051)
-    # Each column has a line that says what it is, and which direction is good.
-    assert [re.split(" {2,}", line)[0] for line in legend] == columns[1:]
-    assert f"{found.floor:.2f}" in legend[1]
-    assert all(re.search(r"(less|more|as good as real|evenly)", line) for line in legend)
-    assert max(map(len, legend)) <= 100
-
-
-def test_a_conditional_run_has_a_column_of_its_own(judged, tmp_path, capsys):
-    data = judged(None, "train")
-    plain = run_of(tmp_path / "plain", data.images)
-    asked = run_of(tmp_path / "asked", data.images, data.labels, condition="concat", classes=10)
-    assert main(["score", str(plain), str(asked), "--backend", "numpy"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].endswith("as asked") and lines[-1].startswith("as asked ")
-    assert lines[1].endswith(" -") and lines[2].endswith("%")
-
-
-def test_a_run_that_cannot_be_read_does_not_lose_the_others(judged, tmp_path, monkeypatch, capsys):
-    good = run_of(tmp_path, judged(None, "train").images)
-    install(monkeypatch)
-    train(tiny_config(), random_images(32), tmp_path / "small", steps=1, backend="numpy")
-    names = [str(path) for path in (tmp_path / "none", good, tmp_path / "small", good)]
-    capsys.readouterr()
-    assert main(["score", *names, "--backend", "numpy"]) == 2
-    out, err = capsys.readouterr()
-    errors = [line for line in err.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 2 and "none/checkpoint.safetensors: no such checkpoint" in errors[0]
-    assert "small: expected digits (28, 28, 1), got images (6, 6, 1)" in errors[1]
-    assert [line.split()[0] for line in out.splitlines()[1:3]] == [str(good)] * 2
-
-
-def test_nothing_is_loaded_or_trained_before_the_runs_are_read(tmp_path, monkeypatch, capsys):
-    """Not even MNIST, which might be downloaded."""
-
-    def refuse(*arguments, **options):
-        raise AssertionError("too early")
-
-    monkeypatch.setattr(score, "mnist", refuse)
-    assert main(["score", str(tmp_path / "a"), str(tmp_path / "b"), "--backend", "numpy"]) == 2
-    out, err = capsys.readouterr()
-    assert not out and err.count("error: ") == err.count("\n") == 2
-
-
 def test_a_run_of_other_images_is_refused_after_one_image(digits, tmp_path, monkeypatch):
     install(monkeypatch)
     train(tiny_config(), random_images(32), tmp_path / "run", steps=1, backend="numpy")
@@ -216,18 +155,214 @@ def test_a_run_of_other_images_is_refused_after_one_image(digits, tmp_path, monk
     assert made == [1]
 
 
-def test_a_negative_seed_is_refused(tmp_path, capsys):
-    assert main(["score", str(tmp_path), "--seed", "-1"]) == 2
-    assert "--seed: expected 0 or more, got -1" in capsys.readouterr().err
-
-
-def test_images_that_are_no_digits_are_refused(digits, tmp_path, monkeypatch, capsys):
-    install(monkeypatch)
-    train(tiny_config(), random_images(32), tmp_path / "run", steps=1, backend="numpy")
-    assert main(["score", str(tmp_path / "run"), "--backend", "numpy"]) == 2
-    assert "expected digits (28, 28, 1), got images (6, 6, 1)" in capsys.readouterr().err
-
-
 def test_without_mnist_there_is_no_score(digits, tmp_path):
     with pytest.raises(DataError, match="expected MNIST, got digits: name its folder with `data=`"):
         score.digit_judge("digits")
+
+
+def test_of_digits_the_long_score_has_the_numbers_of_the_short_one(judged, tmp_path):
+    data = judged(None, "train")
+    run = run_of(tmp_path, data.images, data.labels, condition="concat", classes=10)
+    long, short = score.score(run), score.score_run(run)
+    assert long.samples == 300 and long.against == "300 test images of mnist"
+    found = long.measures
+    pairs = zip(
+        ("FID", "precision", "recall", "KL", "as asked"), [short.fid, *short[2:]], strict=True
+    )
+    for name, value in pairs:
+        assert found[name].value == pytest.approx(value)
+    assert found["FID"].floor == pytest.approx(short.floor)
+    assert found["x real"].value == pytest.approx(short.fid / short.floor)
+    assert 0.8 < found["as asked"].floor == found["as asked"].floor < 1
+    assert found["CAS"].value < 0.5 < found["CAS"].floor  # of noise nothing can be learned
+    for name, m in found.items():
+        assert m.low <= m.value <= m.high or name == "KID"
+
+
+def test_real_digits_reach_the_floor_and_are_known_for_copies(judged, tmp_path):
+    """They are training images, so each of them is a copy."""
+    data = judged(None, "train")
+    found = score.score(Dataset(data.images[300:600], data.labels[300:600], "x"), made=(made := {}))
+    m = found.measures
+    assert m["x real"].value == pytest.approx(1, abs=0.3)
+    assert m["memorised"].value == 1 and m["memorised"].floor == 0.01
+    assert m["CAS"].value == pytest.approx(m["CAS"].floor, abs=0.12)
+    np.testing.assert_array_equal(found.nearest, np.arange(300, 600))
+    np.testing.assert_array_equal(found.pairs[::2], found.pairs[1::2])
+    again = score.score(data.images[300:600], made=made)
+    assert len(made) == 1 and again.measures["FID"] == m["FID"]
+
+
+def test_the_reference_itself_is_no_sample(judged):
+    images = judged(None, "test").images[:300]
+    with pytest.raises(ValueError, match="array: expected samples, got the real images themselves"):
+        score.score(images)
+
+
+@pytest.fixture
+def pictures():
+    """Bright squares on the left or the right, in colours, and which side it is."""
+
+    def make(n, seed, side=16):
+        rng = np.random.default_rng(seed)
+        labels = rng.integers(0, 2, n)
+        images = rng.integers(0, 60, (n, side, side, 3), np.uint8)
+        for image, label, (a, b) in zip(images, labels, rng.integers(2, 5, (n, 2)), strict=True):
+            image[a : a + 6, b + 5 * label :][:, :6] += rng.integers(80, 190, 3).astype(np.uint8)
+        return Dataset(images, labels.astype(np.uint8), "squares")
+
+    return make
+
+
+@pytest.mark.parametrize("judge", ["labels", "random"])
+def test_more_noise_is_worse_in_every_measure(pictures, judge, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(judges, "STEPS", 60)
+    real, good, made = pictures(400, 0), pictures(200, 1), {}
+    rng, found = np.random.default_rng(0), []
+    for level in (0, 25, 80):
+        noisy = good.images + rng.normal(0, level or 1e-9, good.images.shape)
+        images = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+        found.append(score.score(images, real, judge, made=made).measures)
+    for name in ("FID", "x real", "KID"):
+        assert found[0][name].value < found[1][name].value < found[2][name].value, name
+    for name in ("precision", "density", "coverage"):
+        assert found[0][name].value > found[2][name].value, name
+    assert found[0]["x real"].low < 1.5 and found[2]["x real"].low > 2
+    assert abs(found[0]["KID"].value) < 2 * (found[0]["KID"].high - found[0]["KID"].value)
+    assert len(made) == 1
+
+
+def test_the_halves_of_real_images_are_within_two_standard_errors(pictures, capsys):
+    """KID's floor is of one half of the real images against the other."""
+    for seed in range(6):
+        fake, real = pictures(100, 50 + seed).images, pictures(300, seed).images
+        m = score.score(fake, real, "random").measures["KID"]
+        error = (m.high - m.low) / 2 / 1.96
+        assert abs(m.floor) < 3 * error and abs(m.value) < 3 * error
+    assert "untrained network" in capsys.readouterr().err
+
+
+def test_copies_of_training_images_are_found_and_others_are_not(pictures):
+    real, other = pictures(2000, 0).images, pictures(600, 1).images
+    mixed = np.concatenate([other, real[100:300]])
+    assert score.score(other, real, "random").measures["memorised"].value < 0.03
+    found = score.score(mixed, real, "random")
+    assert found.measures["memorised"].value == pytest.approx(0.25, abs=0.03)
+    assert set(range(100, 300)) <= set(found.nearest)
+    np.testing.assert_array_equal(found.pairs[0], found.pairs[1])  # the nearest come first
+
+
+def test_a_conditional_run_of_own_images_is_read_by_a_classifier_of_them(
+    pictures, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(judges, "STEPS", 60)
+    real, good = pictures(400, 0), pictures(200, 1)
+    m = score.score(good, real).measures
+    assert "training a judge of the 2 classes of squares" in capsys.readouterr().err
+    assert m["as asked"].value > 0.95 and m["CAS"].value > 0.95 and m["CAS"].floor > 0.95
+    assert m["as asked"].floor > 0.95
+    assert 0.3 < m["fewest"].value <= 0.5 <= m["most"].value < 0.7
+    swapped = Dataset(good.images, 1 - good.labels, "swapped")
+    m = score.score(swapped, real).measures
+    assert m["as asked"].value < 0.05 and m["CAS"].value < 0.05
+    assert "training" not in capsys.readouterr().err.replace("classifier", "")
+    one = pictures(400, 2)
+    one = Dataset(one.images[one.labels == 1][:150], None, "right only")
+    m = score.score(one, real).measures
+    assert m["KL"].value > 0.5 and m["fewest"].value < 0.05 and m["most"].value > 0.95
+    assert m["recall"].value < 0.8 * m["recall"].floor  # and the other half is not covered
+    assert m["coverage"].value < 0.7 * m["coverage"].floor < 0.8 * m["precision"].value
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda make: make(200, 0).images, "expected samples, got the real images themselves"),
+        (lambda make: make(50, 1).images.repeat(2, 0), "got 50 different ones of 100: .*collapsed"),
+        (
+            lambda make: make(12, 1).images,
+            "fake: expected at least 17 rows, got 12: the covariance",
+        ),
+        (lambda make: make(50, 1, 20).images, r"expected images of shape \(20, 20, 3\), got \(16"),
+        (lambda make: make(50, 1).images / 0.0, "NaN and infinity are no colours"),
+    ],
+)
+def test_samples_whose_score_would_mean_nothing_are_refused(pictures, make, message):
+    with pytest.raises(ValueError, match=message), np.errstate(all="ignore"):
+        score.score(make(pictures), pictures(200, 0), "random")
+
+
+@pytest.mark.parametrize(
+    ("judge", "message"),
+    [
+        ("mnist", r"`judge=mnist`: expected digits \(28, 28, 1\), got images \(16, 16, 3\)"),
+        ("labels", "expected labels of the real images, got none; name them"),
+        ("inception", "judge: expected mnist, labels, random or a FILE.onnx, got 'inception'"),
+        ("none.onnx", "none.onnx: no such file"),
+    ],
+)
+def test_judges_that_cannot_judge_are_refused(pictures, judge, message):
+    pytest.importorskip("onnxruntime")
+    real = Dataset(pictures(200, 0).images, None, "plain")
+    with pytest.raises(ValueError, match=message):
+        score.score(pictures(100, 1), real, judge)
+
+
+def test_labels_count_only_if_their_names_are_those_of_the_real_ones(
+    pictures, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(judges, "STEPS", 20)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    real, good = pictures(200, 0), pictures(100, 1)
+    for names, has in ((["left", "right"], True), (["a", "b"], False)):
+        real.classes, good.classes = ["left", "right"], names
+        assert ("as asked" in score.score(good, real).measures) == has
+
+
+def test_too_few_samples_are_refused_before_a_classifier_learns(pictures, monkeypatch):
+    real, few = pictures(200, 0), pictures(12, 1)
+    made = {}
+    with pytest.raises(ValueError, match="at least 17 rows"):
+        score.score(few, real, "random", made=made)
+    (yardstick,) = made.values()
+    assert yardstick._floors == {}
+
+
+def test_a_few_repeated_images_are_no_reason(pictures):
+    images = pictures(200, 1).images
+    images[:5] = images[5:10]
+    assert score.score(images, pictures(400, 0), "random").samples == 200
+
+
+def test_repeated_real_images_and_too_few_are_refused(pictures):
+    real = pictures(100, 0)
+    twice = Dataset(np.concatenate([real.images, real.images]), None, "twice")
+    with pytest.raises(ValueError, match="100 different ones of 200: files of twice are repeated"):
+        score.score(pictures(50, 1), twice, "random")
+    with pytest.raises(ValueError, match="squares: expected 32 real images or more, got 31"):
+        score.score(pictures(50, 1), pictures(31, 0), "random")
+
+
+def test_fewer_samples_than_the_reference_have_a_floor_of_as_many(pictures):
+    real, made = pictures(600, 0).images, {}
+    sets = pictures(100, 1).images, pictures(300, 1).images
+    few, many = (score.score(images, real, "random", made=made) for images in sets)
+    assert few.samples == 100 and many.samples == 300
+    assert few.measures["FID"].floor > 1.3 * many.measures["FID"].floor
+
+
+def test_a_run_of_own_images_asks_for_them_unless_it_names_them(tmp_path, monkeypatch):
+    install(monkeypatch)
+    images = random_images(200)
+    train(tiny_config(), images, tmp_path / "a", steps=1, backend="numpy")
+    with pytest.raises(ValueError, match=r"expected real images .* name them: `real=PATH`"):
+        score.score(tmp_path / "a")
+    np.save(tmp_path / "own.npy", images)
+    named = {"images": str(tmp_path / "own.npy")}
+    train(tiny_config(), images, tmp_path / "b", steps=1, backend="numpy", command=named)
+    asked = score.score(tmp_path / "a", tmp_path / "own.npy")
+    found = score.score(tmp_path / "b")
+    assert found.against == "100 images of own" and found.samples == 100
+    assert found.measures == asked.measures
