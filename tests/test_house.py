@@ -88,7 +88,7 @@ def test_the_reading_path_is_short():
 
 def test_the_package_is_short():
     """A new feature may need more lines: then raise this with it, and say why in the commit."""
-    assert total(FILES) <= 6550
+    assert total(FILES) <= 7200
 
 
 RIDDLES = re.compile(r"(Of|What|That of|Those of|Whether it|The same|The formula|As)\b")
