@@ -72,8 +72,8 @@ def test_more_noise_is_farther(rng):
 
 
 @pytest.mark.torch
-def test_it_is_that_of_torch_fidelity(torch, rng):
-    metric = pytest.importorskip("torch_fidelity.metric_fid")
+def test_it_is_that_of_torch_fidelity(torch, torch_fidelity, rng):
+    metric = torch_fidelity("metric_fid")
     real, fake = rng.standard_normal((400, 20)), 1.2 * rng.standard_normal((300, 20)) + 0.1
     stats = [metric.fid_features_to_statistics(torch.from_numpy(a)) for a in (real, fake)]
     found = metric.fid_statistics_to_metric(*stats, False)[metric.KEY_METRIC_FID]

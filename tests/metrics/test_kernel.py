@@ -67,8 +67,8 @@ def test_fewer_than_four_samples_are_refused():
 
 
 @pytest.mark.torch
-def test_it_is_that_of_torch_fidelity(torch):
-    metric = pytest.importorskip("torch_fidelity.metric_kid")
+def test_it_is_that_of_torch_fidelity(torch, torch_fidelity):
+    metric = torch_fidelity("metric_kid")
     x, y = draw(np.random.default_rng(7), 300, 300, 0.3, F=20)
     options = {"degree": 3, "gamma": None, "coef0": 1}
     found = metric.kid_features_to_metric(
