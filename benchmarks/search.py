@@ -1,10 +1,11 @@
 """Which game draws the best digits in a given time? Successive halving over random settings.
 
-A candidate takes one value from each row of its task's space, at random. Every candidate is trained
-for a ninth of --minutes; the best third of them for a third, from the start again, because a
-schedule ends with its training; the best ninth for all of --minutes. (Jamieson and Talwalkar, 2016,
-algorithm 1, with thirds for halves.) Each training has a core to itself, and the minutes are its
-processor time: other programs make the search longer, and change nothing else.
+A candidate takes one value from each row of its task's space, at random; the first one has the
+first values. Every candidate is trained for a ninth of --minutes; the best third of them for a
+third, from the start again, because a schedule ends with its training; the best ninth for all of
+--minutes. (Jamieson and Talwalkar, 2016, algorithm 1, with thirds for halves.) Each training has a
+core to itself, and the minutes are its processor time: other programs make the search longer, and
+change nothing else.
 
     python benchmarks/search.py --task mlp --minutes 5 --candidates 27
     python benchmarks/search.py --task mlp --minutes 5 --seeds 3 --candidate '{"d_width": 512}'
@@ -17,6 +18,7 @@ several seeds; rows of the space that it does not name have their first value.
 
 import argparse
 import csv
+import inspect
 import json
 import os
 import sys
@@ -132,6 +134,8 @@ def dcgan28(z_dim, width, g_residual, d_residual, dropout):
 
 
 NETWORKS = {"mlp": mlp, "dcgan28": dcgan28}
+# The rows that are parameters of the networks; all others are options of a run.
+SHAPES = {task: list(inspect.signature(make).parameters) for task, make in NETWORKS.items()}
 
 
 def main():
@@ -206,12 +210,12 @@ class Search:
 
 
 def draw(task, n, seed):
-    """Draw n different candidates: for each row of the task's space, one of its values."""
-    rng, found = np.random.default_rng(seed), {}
+    """Draw n different candidates, one value of each row of the space; the defaults come first."""
+    rng, found, picked = np.random.default_rng(seed), {}, {}
     while len(found) < n:
+        whole = complete(task, picked)
+        found[json.dumps(whole, sort_keys=True)] = whole
         picked = {name: values[rng.integers(len(values))] for name, values in SPACES[task].items()}
-        picked = complete(task, picked)
-        found[json.dumps(picked, sort_keys=True)] = picked
     return list(found.values())
 
 
@@ -243,15 +247,20 @@ def digits_and_judges():
     return mnist().images, references()
 
 
+def made(task, candidate, seed):
+    """Make a candidate's configuration and networks; `play` sets the schedule."""
+    shapes = {*SHAPES[task], "schedule"}
+    own = {name: value for name, value in candidate.items() if name not in shapes}
+    shape = {name: candidate[name] for name in SHAPES[task]}
+    return Config("mnist", task, seed=seed, **own), NETWORKS[task](**shape)
+
+
 def play(task, row):
     """Train a candidate for its minutes; return its row with the scores."""
     images, judges = digits_and_judges()
     candidate, seconds = json.loads(row["candidate"]), 60 * row["minutes"]
-    shape = {name: candidate.pop(name) for name in [*candidate] if name not in GAME}
-    norm = shape.pop("d_norm", "none")
-    networks = NETWORKS[task](candidate.pop("z_dim"), **shape)
-    schedule = SCHEDULES[candidate.pop("schedule")]
-    config = Config("mnist", task, seed=row["seed"], d_norm=norm, **candidate)
+    schedule = SCHEDULES[candidate["schedule"]]
+    config, networks = made(task, candidate, row["seed"])
     trainer = build(config, images, "numpy", networks=networks)
     start, steps = time.process_time(), TIMED
     for step in range(10**9):
