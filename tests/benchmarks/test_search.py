@@ -1,4 +1,4 @@
-"""``benchmarks/search.py``: what it draws, which candidates go on, and that no work is done twice."""
+"""``benchmarks/search.py``: what it draws, what goes on, and that no work is done twice."""
 
 import csv
 import importlib.util
