@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from scratchgan import Dense, Reshape, Sequential, Tanh
+from scratchgan import BatchNorm, Dense, Reshape, Sequential, SpectralNorm, Tanh
 from scratchgan.data import to_unit
 from scratchgan.gan import MODELS, DataSource, Trainer, build, draw_noise, generate, model
 from scratchgan.losses import ADVERSARIAL
-from scratchgan.optim import OPTIMISERS
+from scratchgan.optim import EMA, OPTIMISERS
 from scratchgan.penalties import PENALTIES
 
 from ..compare import assert_close
@@ -396,21 +396,35 @@ def test_samples_come_from_the_running_mean_where_there_is_one():
     assert mean is trainer.average.mean is not trainer.generator
     assert not np.array_equal(mean.theta, start)
     assert not np.array_equal(mean.theta, trainer.generator.theta)
-    for key, layer in mean.sublayers().items():  # its statistics are the newest
-        for name in layer.buffers:
-            live = getattr(trainer.generator.sublayers()[key], name)
-            assert np.array_equal(getattr(layer, name), live)
-            assert getattr(layer, name) is not live
 
 
 def test_the_running_mean_is_the_mean_of_the_steps():
     trainer = tiny_trainer(ema=0.9, dtype="float64", g_lr=0.05)
-    wanted = trainer.generator.theta.copy()
+    wanted = trainer.generator.state_dict()  # parameters, and BatchNorm's statistics
     for t in range(1, 6):
         trainer.step()
         decay = min(0.9, (t + 1) / (t + 10))
-        wanted = decay * wanted + (1 - decay) * trainer.generator.theta
-    assert_close(trainer.average.mean.theta, wanted, 1e-14)
+        live = trainer.generator.state_dict()
+        wanted = {key: decay * wanted[key] + (1 - decay) * live[key] for key in wanted}
+    found = trainer.average.mean.state_dict()
+    assert found.keys() == wanted.keys() and any("running" in key for key in found)
+    for key, value in wanted.items():
+        assert_close(found[key], value, 1e-14)
+
+
+def test_directions_of_spectral_norm_are_the_newest_in_the_running_mean():
+    network = Sequential(SpectralNorm(Dense(3, 3)), BatchNorm(3)).initialize(0)
+    average = EMA(network, 0.9)
+    x = np.random.default_rng(0).standard_normal((8, 3), np.float32)
+    for _ in range(3):
+        network.forward(x)
+        network.layers[0].after_update()
+        average.update()
+    for name in ("u", "v"):
+        live, copied = (getattr(net.layers[0], name) for net in (network, average.mean))
+        np.testing.assert_array_equal(copied, live)
+        assert copied is not live
+    assert (average.mean.layers[1].running_mean != network.layers[1].running_mean).any()
 
 
 def test_the_running_mean_does_not_disturb_the_run():

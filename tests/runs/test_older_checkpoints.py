@@ -37,6 +37,9 @@ def test_a_run_of_an_older_version_goes_on(name, tmp_path):
     wanted_about["config"] = asdict(Config(**wanted_about["config"]))
     assert about == wanted_about  # counters, the state of every random generator, the configuration
     assert found.keys() == wanted.keys()
+    # Since then, BatchNorm's statistics in the running mean of G are averaged, too.
+    for key in [key for key in wanted if key.startswith("average/") and ".running_" in key]:
+        assert found.pop(key).shape == wanted.pop(key).shape
     if made_with() == json.loads((FOLDER / "made_with.json").read_text()):
         assert all(found[key].tobytes() == wanted[key].tobytes() for key in wanted)
     for key, array in wanted.items():  # another BLAS rounds in another way
