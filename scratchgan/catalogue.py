@@ -48,7 +48,7 @@ def layer_cases():
         (LayerNorm(5), (4, 5)), (LayerNorm((3, 4, 2)), (2, 3, 4, 2)),
         *((f, (4, 6)) for f in (LeakyReLU(), ReLU(), Tanh(), Sigmoid(), Softplus())),
         (Dropout(0.3), (4, 6)), (GaussianNoise(0.3), (4, 6)),
-        (Augment(), (3, 5, 6, 3)), (Augment("translation"), (3, 8, 9, 1)),
+        (Augment(), (2, 3, 4, 3)), (Augment("translation"), (2, 4, 3, 1)),
         (Flatten(), (2, 3, 4, 2)), (Reshape((2, 3)), (4, 6)), (UpSample2D(2), (2, 3, 4, 2)),
         (SpectralNorm(Dense(6, 5)), (4, 6)),
         (SpectralNorm(Conv2D(2, 3, kernel=3, stride=2, padding=1, bias=False)), (2, 6, 7, 2)),
