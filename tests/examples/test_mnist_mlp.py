@@ -68,7 +68,8 @@ def test_options_reach_the_run(example, tmp_path):
         **{"beta1": 0.3, "noise": "uniform", "l2_generator": 0.5, "ema": 0.8, "dtype": "float64"},
         **{"beta2": 0.9, "d_norm": "spectral", "penalty": "r1", "penalty_weight": 0.1},
         **{"penalty_every": 2, "clip_weights": 0.5, "pack": 2, "instance_noise": 0.1},
-        **{"instance_noise_steps": 7},
+        **{"instance_noise_steps": 7, "augment": "translation"},
+        **{"schedule": "linear", "schedule_steps": 5},
     }
     typed = [text for k, v in wanted.items() for text in (f"--{k.replace('_', '-')}", v)]
     typed += ["--minibatch-std", "--tf32"]
