@@ -11,6 +11,7 @@ above .9 then. The shares are those of the digits drawn least and most.
 """
 
 import argparse
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ def main():
 
 
 class Reference:
-    """A judge of digits, with the features of real images that it compares samples with.
+    """A judge of digits, with the features of real images, computed when they are asked for.
 
     Parameters
     ----------
@@ -57,11 +58,26 @@ class Reference:
 
     def __init__(self, network):
         self.network = network
-        test, train = (mnist(split=split).images for split in ("test", "train"))
-        self.test = self.embed(test[:SAMPLES])
-        self.train, other = self.embed(train[:SAMPLES]), self.embed(train[-SAMPLES:])
-        self.floor = frechet_distance(self.test, self.train)
-        self.train_floor = frechet_distance(self.train, other)
+
+    @cached_property
+    def test(self):
+        """Features of MNIST's test images."""
+        return self.embed(mnist(split="test").images[:SAMPLES])
+
+    @cached_property
+    def train(self):
+        """Features of its first training images."""
+        return self.embed(mnist().images[:SAMPLES])
+
+    @cached_property
+    def floor(self):
+        """FID of training images to the test images."""
+        return frechet_distance(self.test, self.train)
+
+    @cached_property
+    def train_floor(self):
+        """FID of training images to other training images."""
+        return frechet_distance(self.train, self.embed(mnist().images[-SAMPLES:]))
 
     def embed(self, images):
         """Return the features (N, F) of bytes (N, 28, 28, 1)."""

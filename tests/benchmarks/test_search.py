@@ -1,7 +1,7 @@
 """``benchmarks/search.py``: what it draws, what goes on, and that no work is done twice."""
 
 import csv
-import importlib.util
+import importlib
 import json
 from pathlib import Path
 
@@ -16,10 +16,7 @@ FOLDER = Path(__file__).parents[2] / "benchmarks"
 @pytest.fixture
 def search(monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)
-    spec = importlib.util.spec_from_file_location("search", FOLDER / "search.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module("search")
 
 
 def test_candidates_differ_and_are_the_same_for_a_seed(search):
